@@ -1,8 +1,8 @@
 """What an insurer decided about one claim, in one shape for every format it may arrive in.
 
-An 835 file, a FHIR document and our own JSON all become a `ClaimResult`; from here on nothing in Kindbill knows which it
-was. Amounts are integer cents, signed as the payer sent them (a reversal is negative). No patient data is kept: a claim
-result is found again through the claim id that was submitted.
+An 835 file, a FHIR document and our own JSON all become a `ClaimResult`; from here on nothing in Kindbill knows which
+it was. Amounts are integer cents, signed as the payer sent them (a reversal is negative). No patient data is kept: a
+claim result is found again through the claim id that was submitted.
 
 Two identities matter. `digest` is what was decided, whatever file or control number carried it: the same decision sent
 twice is the same digest. `result_key` adds who decided and about what, and is what "seen before" means.
@@ -16,7 +16,7 @@ from enum import StrEnum
 
 
 class Group(StrEnum):
-    """Who bears an adjustment: contractual, patient responsibility, payer initiated, other. Only PR is billed (LAW-3)."""
+    """Who bears an adjustment: contractual, patient responsibility, payer initiated, other. Only PR is ever billed."""
 
     CO = "CO"
     PR = "PR"
@@ -111,7 +111,7 @@ class ClaimResult:
 
     @property
     def patient_responsibility(self) -> int:
-        """What the payer leaves to the patient, in cents: the PR adjustments of claim and lines, nothing else (LAW-3)."""
+        """What the payer leaves to the patient, in cents: the PR adjustments of claim and lines only (LAW-3)."""
         return sum(adjustment.amount for adjustment in self.all_adjustments if adjustment.group == Group.PR)
 
     def balances(self) -> bool:
@@ -175,7 +175,7 @@ class SubmittedLine:
 
 @dataclass(frozen=True)
 class SubmittedClaim:
-    """A claim as it was sent to a payer: what a claim result is held against. No second payer: `secondary_payer_id` ""."""
+    """A claim as it was sent to a payer: what a claim result is held against. `secondary_payer_id` may be ""."""
 
     claim_id: str
     client_id: str
