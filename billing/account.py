@@ -1,0 +1,209 @@
+"""A client's account: one row for what decisions rely on (autopay, consent, cap, card, credit, plan), and the rows
+around it. The balance is never stored: it is the sum of what is open (design: Data).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from billing.ids import Key, account_key, account_pk, contact_key, facts_pk, segment
+from billing.invoice import Invoice
+from billing.money import Cents
+from billing.payment import Attempt, Card
+from billing.plan import Plan
+
+
+@dataclass(frozen=True)
+class Contact:
+    """Who the client is and how to reach them. Apart from the books: erasing a person keeps those."""
+
+    TYPE: ClassVar[str] = "contact"
+
+    practice: str
+    client: str
+    version: int
+    name: str
+    email: str
+    phone: str
+    state: str = ""
+    portal_eligible: bool = True
+    mail_bounces: bool = False
+
+    @property
+    def key(self) -> Key:
+        return contact_key(self.practice, self.client)
+
+    @property
+    def due(self) -> str | None:
+        return None
+
+
+@dataclass(frozen=True)
+class Account:
+    """What a charge decision relies on. `cap`: the client's limit per charge in cents, None where they chose none and
+    the practice's default holds (AUTO-2). `link_epoch`: raising it revokes every pay link."""
+
+    TYPE: ClassVar[str] = "account"
+
+    practice: str
+    client: str
+    version: int
+    provider: str = ""
+    autopay: bool = False
+    consent_id: str = ""
+    cap: Cents | None = None
+    default_card: str = ""
+    stripe_customer: str = ""
+    credit: Cents = 0
+    active_plan: str = ""
+    failed_charges: int = 0
+    link_epoch: int = 0
+
+    @property
+    def key(self) -> Key:
+        return account_key(self.practice, self.client)
+
+    @property
+    def due(self) -> str | None:
+        return None
+
+
+@dataclass(frozen=True)
+class PhoneTries:
+    """Failed phone checks of one account (PAY-2)."""
+
+    TYPE: ClassVar[str] = "phone_tries"
+
+    practice: str
+    client: str
+    version: int
+    failed_at: tuple[datetime, ...] = ()
+    locked_until: datetime | None = None
+
+    @property
+    def key(self) -> Key:
+        return Key(account_pk(self.practice, self.client), "PHONE#")
+
+    @property
+    def due(self) -> str | None:
+        return None
+
+
+@dataclass(frozen=True)
+class LinkSession:
+    """A browser that passed the phone check of a pay link: kept by the hash of its id, for 30 minutes (PAY-1).
+    `expires` is epoch seconds, when the table forgets it."""
+
+    TYPE: ClassVar[str] = "link_session"
+
+    practice: str
+    client: str
+    session_hash: str
+    expires_at: datetime
+    link_epoch: int
+    expires: int
+    version: int = 1
+
+    @property
+    def key(self) -> Key:
+        return Key(f"S#{segment(self.practice)}#{self.session_hash}#", "SESSION#")
+
+    @property
+    def due(self) -> str | None:
+        return None
+
+
+@dataclass(frozen=True)
+class Consent:
+    """A client's recorded agreement to automatic payments (AUTO-1): which text, when, from where, within what cap."""
+
+    TYPE: ClassVar[str] = "consent"
+
+    practice: str
+    client: str
+    consent_id: str
+    text_version: str
+    text_hash: str
+    agreed_at: datetime
+    ip: str
+    cap: Cents | None
+    card_id: str
+    not_fsa: bool
+    version: int = 1
+
+    @property
+    def key(self) -> Key:
+        return Key(facts_pk(self.practice, self.client), f"CONSENT#{segment(self.consent_id)}#")
+
+    @property
+    def due(self) -> str | None:
+        return None
+
+
+@dataclass(frozen=True)
+class Books:
+    """One consistent read of an account: everything a decision about its money is made from."""
+
+    account: Account
+    cards: tuple[Card, ...]
+    invoices: tuple[Invoice, ...]
+    attempts: tuple[Attempt, ...]
+    plans: tuple[Plan, ...]
+
+    @classmethod
+    def of(cls, rows: Iterable[object]) -> "Books | None":
+        """Sort the rows of an account's partition; None where there is no account row."""
+        account: Account | None = None
+        cards: list[Card] = []
+        invoices: list[Invoice] = []
+        attempts: list[Attempt] = []
+        plans: list[Plan] = []
+        for row in rows:
+            match row:
+                case Account():
+                    account = row
+                case Card():
+                    cards.append(row)
+                case Invoice():
+                    invoices.append(row)
+                case Attempt():
+                    attempts.append(row)
+                case Plan():
+                    plans.append(row)
+                case _:
+                    pass  # phone tries share the partition and decide nothing about money
+        if account is None:
+            return None
+        return cls(
+            account,
+            tuple(cards),
+            tuple(sorted(invoices, key=lambda i: (i.issued_at, i.invoice_id))),
+            tuple(attempts),
+            tuple(plans),
+        )
+
+    @property
+    def balance(self) -> Cents:
+        """Open amounts plus instalments not yet issued (contract.md)."""
+        return sum(i.open_amount for i in self.invoices) + sum(p.not_yet_issued for p in self.plans)
+
+    def invoice(self, invoice_id: str) -> Invoice | None:
+        return next((i for i in self.invoices if i.invoice_id == invoice_id), None)
+
+    def attempt(self, number: int) -> Attempt | None:
+        return next((a for a in self.attempts if a.number == number), None)
+
+    def card(self, card_id: str) -> Card | None:
+        return next((c for c in self.cards if c.card_id == card_id), None)
+
+    def plan(self, plan_id: str) -> Plan | None:
+        return next((p for p in self.plans if p.plan_id == plan_id), None)
+
+    @property
+    def default_card(self) -> Card | None:
+        return self.card(self.account.default_card)
+
+    @property
+    def next_attempt_number(self) -> int:
+        return 1 + max((a.number for a in self.attempts), default=0)

@@ -1,0 +1,216 @@
+"""What Kindbill knows about one claim id: the claim as the practice submitted it, every result that came for it, and
+the verdict on each. How a claim id finds its client.
+
+`ClaimState` is written by every commit that a claim result causes, guarded by its version: two results of one claim
+cannot both issue (design: Data).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from billing.claim import ClaimResult, SubmittedClaim
+from billing.facts import FactKind, WakeKind
+from billing.ids import Key, claim_pk, holds_pk, receipt_pk, segment
+from billing.invoice import due_text
+from billing.money import Cents
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A claim the practice says it sent to a payer."""
+
+    TYPE: ClassVar[str] = "submission"
+
+    practice: str
+    claim: SubmittedClaim
+    at: datetime
+    kind: str = FactKind.CLAIM_SUBMITTED
+    version: int = 1
+
+    @property
+    def key(self) -> Key:
+        return Key(claim_pk(self.practice, self.claim.claim_id), "SUBMITTED#")
+
+    @property
+    def due(self) -> str | None:
+        return None
+
+
+@dataclass(frozen=True)
+class ReceivedResult:
+    """One adjudication as it arrived; immutable. Its key is its content, so the same result is stored once whatever
+    file it came in; `receipt_id` is the first that brought it."""
+
+    TYPE: ClassVar[str] = "result"
+
+    practice: str
+    result: ClaimResult
+    receipt_id: str
+    at: datetime
+    kind: str = FactKind.CLAIM_RESULT_RECEIVED
+    version: int = 1
+
+    @property
+    def key(self) -> Key:
+        return result_key(self.practice, self.result.claim_id, self.result.result_key())
+
+    @property
+    def due(self) -> str | None:
+        return None
+
+
+def result_key(practice: str, claim_id: str, key: str) -> Key:
+    return Key(claim_pk(practice, claim_id), f"RESULT#{segment(key)}#")
+
+
+def claim_state_key(practice: str, claim_id: str) -> Key:
+    return Key(claim_pk(practice, claim_id), "STATE#")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one result. `outcome`: accepted | held; `now`: invoiced | nothing_owed | pending | held."""
+
+    result: str
+    outcome: str
+    reason: str
+    now: str
+    invoice_id: str = ""
+    amount: Cents = 0
+
+
+@dataclass(frozen=True)
+class ClaimState:
+    """The verdicts on a claim's results, in the order they were given. `pending_until`: when waiting for another payer
+    ends (LAW-4)."""
+
+    TYPE: ClassVar[str] = "claim_state"
+
+    practice: str
+    claim_id: str
+    version: int
+    client: str = ""
+    verdicts: tuple[Verdict, ...] = ()
+    pending_until: datetime | None = None
+
+    @property
+    def key(self) -> Key:
+        return claim_state_key(self.practice, self.claim_id)
+
+    @property
+    def due(self) -> str | None:
+        return due_text(self.pending_until, WakeKind.PENDING) if self.pending_until else None
+
+    def verdict(self, result: str) -> Verdict | None:
+        return next((v for v in self.verdicts if v.result == result), None)
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A claim result that a person must look at (DESK-5); gone when it is resolved."""
+
+    TYPE: ClassVar[str] = "hold"
+
+    practice: str
+    hold_id: str
+    claim_id: str
+    payer_claim_id: str
+    result: str
+    reason: str
+    held_at: datetime
+    patient_responsibility: Cents
+    client: str = ""
+    version: int = 1
+
+    @property
+    def key(self) -> Key:
+        return Key(holds_pk(self.practice), f"HOLD#{segment(self.hold_id)}#")
+
+    @property
+    def due(self) -> str | None:
+        return None
+
+
+@dataclass(frozen=True)
+class StoredBody:
+    """A claim-results body as it was posted: stored before 202 is answered. `body` is gzipped, or "" when it lies in
+    the bucket under `blob`."""
+
+    TYPE: ClassVar[str] = "body"
+
+    practice: str
+    receipt_id: str
+    sha256: str
+    content_type: str
+    at: datetime
+    body: bytes
+    blob: str = ""
+    kind: str = FactKind.CLAIM_BODY_STORED
+    version: int = 1
+
+    @property
+    def key(self) -> Key:
+        return Key(receipt_pk(self.receipt_id), "BODY#")
+
+    @property
+    def due(self) -> str | None:
+        return None
+
+
+@dataclass(frozen=True)
+class ReadElement:
+    """One claim of a body as the reader saw it. `result` is its content key; rejected ones have `errors` instead."""
+
+    claim_id: str
+    payer_claim_id: str
+    result: str
+    duplicate: bool = False
+    errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A run of claims read from a body: where the next run starts, and what each claim is called."""
+
+    TYPE: ClassVar[str] = "slice"
+
+    practice: str
+    receipt_id: str
+    number: int
+    start: int
+    elements: tuple[ReadElement, ...]
+    last: bool
+    warnings: tuple[str, ...] = ()
+    kind: str = FactKind.CLAIM_SLICE_READ
+    version: int = 1
+
+    @property
+    def key(self) -> Key:
+        return Key(receipt_pk(self.receipt_id), f"SLICE#{self.number:06d}#")
+
+    @property
+    def due(self) -> str | None:
+        return None
+
+
+@dataclass(frozen=True)
+class UsedIdempotencyKey:
+    """An `Idempotency-Key` bound to a request by the first 2xx; kept a year (`expires` is epoch seconds)."""
+
+    TYPE: ClassVar[str] = "idempotency_key"
+
+    practice: str
+    scope_hash: str
+    request_hash: str
+    answer_id: str
+    expires: int
+    version: int = 1
+
+    @property
+    def key(self) -> Key:
+        return Key(f"I#{segment(self.practice)}#{self.scope_hash}#", "KEY#")
+
+    @property
+    def due(self) -> str | None:
+        return None

@@ -1,0 +1,142 @@
+"""Facts: what happened, past tense, written once, never changed. What happens next is decided by the fact that was
+written: `ROUTES` says which verbs look at it. A message carries a key only and means *look*; order and repetition do
+not matter because the step acts on what it reads.
+
+Facts hold ids, codes and cents; never names, mail, phone or anything about health (LAW-1).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from billing.ids import Key, facts_pk, segment
+from billing.ledger import Entry
+
+FACT_VERSION = 1
+"""Written as `v` on each fact. Readers accept every version ever written; a fixture of each is kept."""
+
+
+class FactKind(StrEnum):
+    """Everything that can have happened."""
+
+    # Inserted rows that are facts by themselves
+    CLAIM_BODY_STORED = "ClaimBodyStored"
+    CLAIM_SLICE_READ = "ClaimSliceRead"
+    CLAIM_RESULT_RECEIVED = "ClaimResultReceived"
+    CLAIM_SUBMITTED = "ClaimSubmitted"
+    STRIPE_EVENT_STORED = "StripeEventStored"
+    # Facts of a client
+    CLAIM_HELD = "ClaimHeld"
+    CLAIM_PENDING = "ClaimPending"
+    NOTHING_OWED = "NothingOwed"
+    INVOICE_ISSUED = "InvoiceIssued"
+    INVOICE_PUT_IN_REVIEW = "InvoicePutInReview"
+    INVOICE_PAST_DUE = "InvoicePastDue"
+    NOTICE_SENT = "NoticeSent"
+    NOTICE_BOUNCED = "NoticeBounced"
+    CHARGE_SCHEDULED = "ChargeScheduled"
+    CHARGE_CANCELLED = "ChargeCancelled"
+    CHARGE_STARTED = "ChargeStarted"
+    PAYMENT_POSTED = "PaymentPosted"
+    PAYMENT_FAILED = "PaymentFailed"
+    PAYMENT_UNKNOWN = "PaymentUnknown"
+    CHECKOUT_CLOSED = "CheckoutClosed"
+    AUTOPAY_ENROLLED = "AutopayEnrolled"
+    AUTOPAY_ENDED = "AutopayEnded"
+    PHONE_LOCKED = "PhoneLocked"
+    PLAN_CREATED = "PlanCreated"
+    INSTALMENT_ISSUED = "InstalmentIssued"
+    PLAN_COMPLETED = "PlanCompleted"
+    PLAN_BROKEN = "PlanBroken"
+
+
+class WakeKind(StrEnum):
+    """Why an item wants to be looked at at its `due_at`."""
+
+    CHARGE = "charge"
+    REMIND = "remind"
+    PAST_DUE = "past_due"
+    LOOK_UP = "look_up"
+    PENDING = "pending"
+    INSTALMENT = "instalment"
+
+
+ROUTES: Mapping[str, tuple[str, ...]] = {
+    FactKind.CLAIM_BODY_STORED: ("read_claims",),
+    FactKind.CLAIM_SLICE_READ: ("read_claims",),
+    FactKind.CLAIM_RESULT_RECEIVED: ("issue_invoice",),
+    FactKind.CLAIM_SUBMITTED: ("issue_invoice",),
+    FactKind.STRIPE_EVENT_STORED: ("settle_payment",),
+    FactKind.CLAIM_HELD: (),
+    FactKind.CLAIM_PENDING: (),
+    FactKind.NOTHING_OWED: ("send_email",),
+    FactKind.INVOICE_ISSUED: ("send_email",),
+    FactKind.INVOICE_PUT_IN_REVIEW: (),
+    FactKind.INVOICE_PAST_DUE: ("send_email",),
+    FactKind.NOTICE_SENT: (),
+    FactKind.NOTICE_BOUNCED: ("send_email",),
+    FactKind.CHARGE_SCHEDULED: ("send_email",),
+    FactKind.CHARGE_CANCELLED: (),
+    FactKind.CHARGE_STARTED: (),
+    FactKind.PAYMENT_POSTED: ("send_email",),
+    FactKind.PAYMENT_FAILED: ("send_email",),
+    FactKind.PAYMENT_UNKNOWN: (),
+    FactKind.CHECKOUT_CLOSED: (),
+    FactKind.AUTOPAY_ENROLLED: ("send_email",),
+    FactKind.AUTOPAY_ENDED: ("send_email",),
+    FactKind.PHONE_LOCKED: ("send_email",),
+    FactKind.PLAN_CREATED: ("send_email",),
+    FactKind.INSTALMENT_ISSUED: ("send_email",),
+    FactKind.PLAN_COMPLETED: (),
+    FactKind.PLAN_BROKEN: ("send_email",),
+    WakeKind.CHARGE: ("charge_autopay",),
+    WakeKind.REMIND: ("send_email",),
+    WakeKind.PAST_DUE: ("issue_invoice",),
+    WakeKind.LOOK_UP: ("settle_payment",),
+    WakeKind.PENDING: ("issue_invoice",),
+    WakeKind.INSTALMENT: ("create_plan",),
+}
+"""Fact or wake kind -> the verbs whose queue gets a message. Complete: a test goes through every member."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """What travels: why to look, and where. Never what to do."""
+
+    kind: str
+    key: Key
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing that happened to `item` (a row's sk, say `INVOICE#…#`) when it reached `version`.
+
+    `actor`: who did it (`system`, `client`, `staff`, `payer`, `stripe`) · `cause`: the id of what led to it ·
+    `data`: ids, codes and cents · `entries`: balanced ledger postings, in cents.
+    """
+
+    TYPE: ClassVar[str] = "fact"
+
+    practice: str
+    client: str
+    item: str
+    version: int
+    kind: str
+    at: datetime
+    actor: str
+    cause: str
+    data: Mapping[str, str | int] = field(default_factory=dict)
+    entries: tuple[Entry, ...] = ()
+    v: int = FACT_VERSION
+
+    @property
+    def key(self) -> Key:
+        """A fact is (item, version, kind): writing it again meets itself."""
+        return Key(facts_pk(self.practice, self.client), f"FACT#{segment(self.item)}#{self.version:06d}#{self.kind}#")
+
+    @property
+    def due(self) -> str | None:
+        """Facts never wake."""
+        return None

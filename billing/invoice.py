@@ -1,0 +1,138 @@
+"""An invoice: what a client owes for one thing, and everything that has been done about it.
+
+The head is small (< 1 KB) and holds only what decisions need; the explanation of every cent is written once beside
+the fact that issued it.
+
+    open = amount − payments applied − credits applied − write-offs − moved to plan, never negative
+
+Status is derived, never stored, by one precedence (design: The commit).
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from billing.facts import WakeKind
+from billing.ids import Key, invoice_key
+from billing.money import Cents
+
+
+class Source(StrEnum):
+    """What an invoice came from."""
+
+    CLAIM = "claim"
+    PLAN = "plan"
+    PLAN_REMAINDER = "plan_remainder"
+
+
+class Status(StrEnum):
+    """Contract.md's invoice statuses, in order of precedence."""
+
+    VOID = "void"
+    WRITTEN_OFF = "written_off"
+    MOVED_TO_PLAN = "moved_to_plan"
+    DISPUTED = "disputed"
+    PROCESSING = "processing"
+    IN_REVIEW = "in_review"
+    REFUNDED = "refunded"
+    PAID = "paid"
+    SCHEDULED = "scheduled"
+    PAST_DUE = "past_due"
+    OPEN = "open"
+
+
+@dataclass(frozen=True)
+class Invoice:
+    """The head of an invoice. Amounts are cents.
+
+    `charge_at`: when the announced charge happens, None while none is announced · `first_tried_at`, `tries`: of the
+    card named in the notice (AUTO-7) · `open_attempt`: number of the attempt that may take money now, 0 for none ·
+    `remind_at`, `past_due_at`: next reminder and end of the payment window, None when there is none left.
+    """
+
+    TYPE: ClassVar[str] = "invoice"
+
+    practice: str
+    client: str
+    invoice_id: str
+    version: int
+    source: Source
+    source_id: str
+    ordinal: int
+    amount: Cents
+    issued_at: datetime
+    service_date: date
+    provider: str = ""
+    paid: Cents = 0
+    credited: Cents = 0
+    written_off: Cents = 0
+    moved: Cents = 0
+    void: bool = False
+    in_review: bool = False
+    autopay: bool = False
+    notice_id: str = ""
+    notice_at: datetime | None = None
+    card_id: str = ""
+    charge_at: datetime | None = None
+    first_tried_at: datetime | None = None
+    tries: int = 0
+    open_attempt: int = 0
+    reminded: int = 0
+    remind_at: datetime | None = None
+    past_due_at: datetime | None = None
+    past_due: bool = False
+    plan_id: str = ""
+
+    @property
+    def key(self) -> Key:
+        return invoice_key(self.practice, self.client, self.invoice_id)
+
+    @property
+    def open_amount(self) -> Cents:
+        """What is still owed; the formula of invariant 2."""
+        if self.void:
+            return 0
+        left = self.amount - self.paid - self.credited - self.written_off - self.moved
+        assert left >= 0, f"{self.invoice_id}: open amount {left} is below zero"
+        return left
+
+    @property
+    def status(self) -> Status:
+        """One status by precedence."""
+        if self.void:
+            return Status.VOID
+        if self.written_off and not self.open_amount:
+            return Status.WRITTEN_OFF
+        if self.moved and not self.open_amount:
+            return Status.MOVED_TO_PLAN
+        if self.open_attempt:
+            return Status.PROCESSING
+        if self.in_review:
+            return Status.IN_REVIEW
+        if not self.open_amount:
+            return Status.PAID
+        if self.charge_at is not None:
+            return Status.SCHEDULED
+        return Status.PAST_DUE if self.past_due else Status.OPEN
+
+    @property
+    def due(self) -> str | None:
+        """The earliest next wake. A review pauses charge, reminders and ageing (INV-7); an attempt wakes by itself."""
+        if self.open_amount == 0 or self.in_review or self.open_attempt:
+            return None
+        wakes = [
+            (at, kind)
+            for at, kind in (
+                (self.charge_at, WakeKind.CHARGE),
+                (self.remind_at, WakeKind.REMIND),
+                (self.past_due_at, WakeKind.PAST_DUE),
+            )
+            if at is not None
+        ]
+        return due_text(*min(wakes)) if wakes else None
+
+
+def due_text(at: datetime, kind: WakeKind) -> str:
+    """`instant#kind`, sortable as text: what the due index is ordered by."""
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}#{kind}"

@@ -1,0 +1,67 @@
+"""Double entry: every movement of money is a set of entries that sums to zero, written with the fact that caused it
+and never changed. A mistake is another set of entries that says why.
+
+Debits are positive, credits negative. `item` says which invoice or plan a receivable belongs to, so the open amount of
+each can be recomputed from the entries alone; worked examples stand in docs/money.md.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from billing.money import Cents
+
+
+class Book(StrEnum):
+    """The accounts of the books."""
+
+    RECEIVABLE = "receivable"
+    PATIENT_RESPONSIBILITY = "patient_responsibility"
+    CLEARING = "clearing"
+    CREDIT = "credit"
+    REFUNDS = "refunds"
+    WRITE_OFF = "write_off"
+    DISPUTED = "disputed"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """`amount` cents on `book` for `item` (an invoice id, a plan id, or "" where it belongs to the account)."""
+
+    book: Book
+    item: str
+    amount: Cents
+
+
+def balanced(*entries: Entry) -> tuple[Entry, ...]:
+    """The entries without the empty ones; asserts that they sum to zero (invariant 1)."""
+    total = sum(e.amount for e in entries)
+    assert total == 0, f"entries do not balance: {entries} sum to {total}"
+    return tuple(e for e in entries if e.amount)
+
+
+def invoice_issued(invoice_id: str, amount: Cents) -> tuple[Entry, ...]:
+    """The client owes what the payer left: receivable against patient responsibility."""
+    return balanced(
+        Entry(Book.RECEIVABLE, invoice_id, amount), Entry(Book.PATIENT_RESPONSIBILITY, invoice_id, -amount)
+    )
+
+
+def payment_posted(applied: Iterable[tuple[str, Cents]], excess: Cents) -> tuple[Entry, ...]:
+    """Money arrived at Stripe: it settles receivables; what exceeds them is the client's credit, never ours."""
+    applied = tuple(applied)
+    total = sum(amount for _, amount in applied) + excess
+    return balanced(
+        Entry(Book.CLEARING, "", total),
+        *(Entry(Book.RECEIVABLE, item, -amount) for item, amount in applied),
+        Entry(Book.CREDIT, "", -excess),
+    )
+
+
+def receivable_moved(source: Iterable[tuple[str, Cents]], target: str) -> tuple[Entry, ...]:
+    """What was owed under several items is owed under one: invoices into a plan, a plan's share into an instalment."""
+    source = tuple(source)
+    return balanced(
+        *(Entry(Book.RECEIVABLE, item, -amount) for item, amount in source),
+        Entry(Book.RECEIVABLE, target, sum(amount for _, amount in source)),
+    )

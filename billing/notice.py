@@ -1,0 +1,98 @@
+"""Mails that a client or a practice gets: which fact has which notice, and the letter that is written.
+
+LAW-1: a letter names the practice, the amount and the card; never service, diagnosis or date of service. Details are
+behind the link.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from billing.ids import Key, facts_pk, segment
+from billing.money import Cents
+
+
+class NoticeKind(StrEnum):
+    """Kinds of mail (contract.md `/_local/mail`)."""
+
+    INVOICE = "invoice"
+    CHARGE_NOTICE = "charge_notice"
+    APPROVAL_REQUEST = "approval_request"
+    RECEIPT = "receipt"
+    CHARGE_FAILED = "charge_failed"
+    REMINDER = "reminder"
+    INSTALMENT = "instalment"
+    PLAN_SCHEDULE = "plan_schedule"
+    PLAN_BROKEN = "plan_broken"
+    AUTOPAY_ON = "autopay_on"
+    AUTOPAY_OFF = "autopay_off"
+    NOTHING_OWED = "nothing_owed"
+    PAY_LINK_LOCKED = "pay_link_locked"
+    STAFF_ALERT = "staff_alert"
+
+
+@dataclass(frozen=True)
+class LetterItem:
+    """A row of a letter's little table: what, when (if it matters), how much."""
+
+    label: str
+    amount: Cents
+    on: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Letter:
+    """Everything a mail says, before it is written in words. Which fields a kind uses is in its template.
+
+    `amount`: the figure the mail is about · `moment`: when money moves (or did) · `card`: "Visa ending 4242" ·
+    `reason`, `what_to_do`: plain sentences · `retry_at`: next try of a failed charge · `cap`: limit per charge ·
+    `consent_text`: the text agreed to.
+    """
+
+    kind: NoticeKind
+    practice: str
+    client: str
+    link_epoch: int
+    to: str
+    client_name: str
+    practice_name: str
+    practice_phone: str
+    time_zone: str
+    amount: Cents = 0
+    card: str = ""
+    moment: datetime | None = None
+    retry_at: datetime | None = None
+    items: tuple[LetterItem, ...] = ()
+    reason: str = ""
+    what_to_do: str = ""
+    cap: Cents | None = None
+    consent_text: str = ""
+    autopay: bool = False
+    starts_on: date | None = None
+
+
+@dataclass(frozen=True)
+class Posting:
+    """A mail on its way: written before SES hears of it, so that a repeat is known and counted (`version`).
+
+    Whether it arrived at SES is the fact NoticeSent, whose item is this row's sk.
+    """
+
+    TYPE: ClassVar[str] = "posting"
+
+    practice: str
+    client: str
+    notice_id: str
+    version: int
+    notice: NoticeKind
+    at: datetime
+    invoice_ids: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> Key:
+        return Key(facts_pk(self.practice, self.client), f"NOTICE#{segment(self.notice_id)}#")
+
+    @property
+    def due(self) -> str | None:
+        return None

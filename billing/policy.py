@@ -1,0 +1,103 @@
+"""A practice and its policies. Every policy that rules.md names is a field here with its default; where Alma,
+SimplePractice and Circle Medical disagree, the practice decides.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar
+
+from billing.ids import Key, practice_key, provider_key
+from billing.money import Cents
+
+
+class AutopayDelay(StrEnum):
+    """When an announced charge happens (AUTO-3)."""
+
+    AFTER_NOTICE = "48h_after_notice"
+    AFTER_INVOICE = "24h_after_invoice"
+    OVERNIGHT = "overnight"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a practice may choose. Days are dates in its time zone, hours are elapsed, money is cents."""
+
+    autopay_delay: AutopayDelay = AutopayDelay.AFTER_NOTICE
+    autopay_offered: bool = True
+    minimum_notice_hours: int = 4
+    retry_days: tuple[int, ...] = (1, 3, 7)
+    fsa_autopay: bool = False
+    default_cap: Cents = 500_00
+    payment_window_days: int = 60
+    reminder_days: tuple[int, ...] = (3, 7, 14, 30, 45, 55)
+    accept_test_files: bool = False
+    bill_reviewable: bool = False
+
+
+@dataclass(frozen=True)
+class Practice:
+    """The tenant: owns providers, policies and a Stripe account."""
+
+    TYPE: ClassVar[str] = "practice"
+
+    practice: str
+    version: int
+    name: str
+    time_zone: str
+    phone: str
+    email: str
+    online_payments: bool = True
+    policy: Policy = field(default_factory=Policy)
+
+    @property
+    def key(self) -> Key:
+        return practice_key(self.practice)
+
+    @property
+    def due(self) -> str | None:
+        return None
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A clinician; told when autopay of a client ends or an invoice is past due."""
+
+    TYPE: ClassVar[str] = "provider"
+
+    practice: str
+    provider: str
+    version: int
+    name: str
+    email: str
+    npi: str = ""
+    tax_id: str = ""
+    phone: str = ""
+
+    @property
+    def key(self) -> Key:
+        return provider_key(self.practice, self.provider)
+
+    @property
+    def due(self) -> str | None:
+        return None
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """What is kept of an API key: the hash of its secret, whose it is, and what it may do."""
+
+    TYPE: ClassVar[str] = "api_key"
+
+    secret_hash: str
+    practice: str
+    scopes: tuple[str, ...]
+    version: int = 1
+    revoked: bool = False
+
+    @property
+    def key(self) -> Key:
+        return Key(f"K#{self.secret_hash}#", "KEY#")
+
+    @property
+    def due(self) -> str | None:
+        return None
