@@ -1,8 +1,8 @@
 """Whether a claim result may be billed: the gates every result passes, in a fixed order, before a patient hears of it.
 
-The first gate that fails names the hold. A held result is never guessed and never dropped: a person looks at it, and the
-other results of its file go on. The gates read only what the payer sent, what was submitted, and what was judged before,
-so the same result always meets the same judgement.
+The first gate that fails names the hold. A held result is never guessed and never dropped: a person looks at it, and
+the other results of its file go on. The gates read only what the payer sent, what was submitted, and what was judged
+before, so the same result always meets the same judgement.
 """
 
 from collections import Counter
@@ -13,6 +13,9 @@ from typing import Final
 
 from billing.carc import CARCS, Action
 from billing.claim import FORWARDED, ClaimResult, ClaimStatus, Group, SubmittedClaim
+
+
+KNOWN_GROUPS: Final = frozenset(group.value for group in Group)
 
 
 class Outcome(StrEnum):
@@ -62,9 +65,9 @@ class Judgement:
     """What to do with a result.
 
     `reason` is the gate that failed, or "". `now` is a `Now`; of a duplicate it is the state of the result it repeats.
-    `patient_responsibility` in cents is what an invoice is for when `now` is `to_bill`. `may_announce_nothing_owed`: the
-    client may be told so (INV-1). `invoiced_claim_in_question`: the claim has an invoice that this result contradicts;
-    its charge and reminders must stop until a person has looked.
+    `patient_responsibility` in cents is what an invoice is for when `now` is `to_bill`. `may_announce_nothing_owed`:
+    the client may be told so (INV-1). `invoiced_claim_in_question`: the claim has an invoice that this result
+    contradicts; its charge and reminders must stop until a person has looked.
     """
 
     outcome: str
@@ -96,9 +99,9 @@ def judge(
 ) -> Judgement:
     """Decide what becomes of `result` (INV-1, LAW-3, LAW-4).
 
-    `submitted` is the claim of that id as it was sent to the payer, or None. `earlier` are the results of that id judged
-    before, oldest first, without this one. `bill_reviewable` is the practice's choice to bill the reasons our table marks
-    `bill_review`.
+    `submitted` is the claim of that id as it was sent to the payer, or None. `earlier` are the results of that id
+    judged before, oldest first, without this one. `bill_reviewable` is the practice's choice to bill the reasons our
+    table marks `bill_review`.
     """
     key = result.result_key()
     repeated = next((seen for seen in earlier if seen.result.result_key() == key), None)
@@ -159,7 +162,7 @@ def _patient_code_is_contractual(case: Case) -> bool:
 def _code_is_unknown(case: Case) -> bool:
     """An unknown reason matters only where the patient would pay for it; an unknown group matters always."""
     return any(
-        adjustment.group not in Group or (adjustment.group == Group.PR and adjustment.code not in CARCS)
+        adjustment.group not in KNOWN_GROUPS or (adjustment.group == Group.PR and adjustment.code not in CARCS)
         for adjustment in case.result.all_adjustments
     )
 
@@ -236,7 +239,7 @@ def _counts(seen: Earlier) -> bool:
 
 
 def _takes_back(reversal: ClaimResult, original: ClaimResult) -> bool:
-    """Whether `reversal` is exactly minus `original`, in amounts and per code, for the same payer and payer claim id."""
+    """Whether `reversal` is exactly minus `original`, in amounts and per code, for the same payer and its claim id."""
     return (
         original.status is not ClaimStatus.REVERSAL
         and original.payer_claim_id in (reversal.payer_claim_id, reversal.original_payer_claim_id)
@@ -263,6 +266,8 @@ def _questions_an_invoice(case: Case) -> bool:
 def _another_payer_is_pending(case: Case) -> bool:
     """LAW-4: the claim was forwarded, or the second payer on file has not answered and this is not its answer."""
     result, submitted = case.result, case.submitted
+    if is_duplicate_denial(result):
+        return False
     if result.status in FORWARDED:
         return True
     if result.status in (ClaimStatus.PROCESSED_SECONDARY, ClaimStatus.PROCESSED_TERTIARY):
