@@ -14,7 +14,6 @@ from typing import Final
 from billing.carc import CARCS, Action
 from billing.claim import FORWARDED, ClaimResult, ClaimStatus, Group, SubmittedClaim
 
-
 KNOWN_GROUPS: Final = frozenset(group.value for group in Group)
 
 
