@@ -36,7 +36,7 @@ class FactKind(StrEnum):
     INVOICE_PAST_DUE = "InvoicePastDue"
     NOTICE_SENT = "NoticeSent"
     NOTICE_BOUNCED = "NoticeBounced"
-    CHARGE_SCHEDULED = "ChargeScheduled"
+    INVOICE_JOINED_AUTOPAY = "InvoiceJoinedAutopay"
     CHARGE_CANCELLED = "ChargeCancelled"
     CHARGE_STARTED = "ChargeStarted"
     PAYMENT_POSTED = "PaymentPosted"
@@ -44,7 +44,9 @@ class FactKind(StrEnum):
     PAYMENT_UNKNOWN = "PaymentUnknown"
     CHECKOUT_CLOSED = "CheckoutClosed"
     AUTOPAY_ENROLLED = "AutopayEnrolled"
+    AUTOPAY_REFUSED = "AutopayRefused"
     AUTOPAY_ENDED = "AutopayEnded"
+    CARD_SAVED = "CardSaved"
     PHONE_LOCKED = "PhoneLocked"
     PLAN_CREATED = "PlanCreated"
     INSTALMENT_ISSUED = "InstalmentIssued"
@@ -77,7 +79,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     FactKind.INVOICE_PAST_DUE: ("send_email",),
     FactKind.NOTICE_SENT: (),
     FactKind.NOTICE_BOUNCED: ("send_email",),
-    FactKind.CHARGE_SCHEDULED: ("send_email",),
+    FactKind.INVOICE_JOINED_AUTOPAY: ("send_email",),
     FactKind.CHARGE_CANCELLED: (),
     FactKind.CHARGE_STARTED: (),
     FactKind.PAYMENT_POSTED: ("send_email",),
@@ -85,7 +87,9 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     FactKind.PAYMENT_UNKNOWN: (),
     FactKind.CHECKOUT_CLOSED: (),
     FactKind.AUTOPAY_ENROLLED: ("send_email",),
+    FactKind.AUTOPAY_REFUSED: ("send_email",),
     FactKind.AUTOPAY_ENDED: ("send_email",),
+    FactKind.CARD_SAVED: (),
     FactKind.PHONE_LOCKED: ("send_email",),
     FactKind.PLAN_CREATED: ("send_email",),
     FactKind.INSTALMENT_ISSUED: ("send_email",),

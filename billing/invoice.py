@@ -9,7 +9,7 @@ Status is derived, never stored, by one precedence (design: The commit).
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 
@@ -70,7 +70,6 @@ class Invoice:
     moved: Cents = 0
     void: bool = False
     in_review: bool = False
-    autopay: bool = False
     notice_id: str = ""
     notice_at: datetime | None = None
     card_id: str = ""
@@ -98,6 +97,11 @@ class Invoice:
         return left
 
     @property
+    def payable(self) -> bool:
+        """Money may be asked for it now: something is open and nobody is looking into it."""
+        return self.open_amount > 0 and not self.in_review
+
+    @property
     def status(self) -> Status:
         """One status by precedence."""
         if self.void:
@@ -118,14 +122,15 @@ class Invoice:
 
     @property
     def due(self) -> str | None:
-        """The earliest next wake. A review pauses charge, reminders and ageing (INV-7); an attempt wakes by itself."""
+        """The earliest next wake. A review pauses charge, reminders and ageing (INV-7); an attempt wakes by itself; an
+        announced charge takes the place of reminders (INV-9)."""
         if self.open_amount == 0 or self.in_review or self.open_attempt:
             return None
         wakes = [
             (at, kind)
             for at, kind in (
                 (self.charge_at, WakeKind.CHARGE),
-                (self.remind_at, WakeKind.REMIND),
+                (self.remind_at if self.charge_at is None else None, WakeKind.REMIND),
                 (self.past_due_at, WakeKind.PAST_DUE),
             )
             if at is not None
@@ -134,5 +139,10 @@ class Invoice:
 
 
 def due_text(at: datetime, kind: WakeKind) -> str:
-    """`instant#kind`, sortable as text: what the due index is ordered by."""
+    """`instant#kind`, sortable as text: what the due index is ordered by.
+
+    Whole seconds, rounded up: an item must not be woken before its instant, or it would find nothing to do.
+    """
+    if at.microsecond:
+        at = at.replace(microsecond=0) + timedelta(seconds=1)
     return f"{at:%Y-%m-%dT%H:%M:%SZ}#{kind}"

@@ -42,9 +42,7 @@ def balanced(*entries: Entry) -> tuple[Entry, ...]:
 
 def invoice_issued(invoice_id: str, amount: Cents) -> tuple[Entry, ...]:
     """The client owes what the payer left: receivable against patient responsibility."""
-    return balanced(
-        Entry(Book.RECEIVABLE, invoice_id, amount), Entry(Book.PATIENT_RESPONSIBILITY, invoice_id, -amount)
-    )
+    return balanced(Entry(Book.RECEIVABLE, invoice_id, amount), Entry(Book.PATIENT_RESPONSIBILITY, invoice_id, -amount))
 
 
 def payment_posted(applied: Iterable[tuple[str, Cents]], excess: Cents) -> tuple[Entry, ...]:

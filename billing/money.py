@@ -25,7 +25,9 @@ def split_evenly(total: Cents, parts: int) -> tuple[Cents, ...]:
     Cents that do not divide go to the first parts (PLAN-4): 10001 in 6 -> 1667 five times, then 1666.
     """
     if parts < 1 or total < 0:
-        raise ValueError(f"cannot split {total} cents into {parts} parts: give a total of 0 or more and at least 1 part")
+        raise ValueError(
+            f"cannot split {total} cents into {parts} parts: give a total of 0 or more and at least 1 part"
+        )
     share, left = divmod(total, parts)
     return tuple(share + (1 if i < left else 0) for i in range(parts))
 

@@ -1,0 +1,31 @@
+"""Asking for what is owed, gently: reminders on fixed days after issue, and the day an invoice becomes past due
+(INV-8, INV-9). Pure dates from the anchor; nothing here knows what was sent.
+"""
+
+from dataclasses import replace
+from datetime import datetime, time, timedelta
+
+from billing.invoice import Invoice
+from billing.period import local_date, local_instant, morning
+from billing.policy import Practice
+
+
+def next_reminder(issued_at: datetime, practice: Practice, after: datetime) -> datetime | None:
+    """The first reminder later than `after`: 09:00 on one of `reminder_days` after issue; None after the last."""
+    day = local_date(issued_at, practice.time_zone)
+    mornings = (morning(day + timedelta(days=d), practice.time_zone) for d in sorted(practice.policy.reminder_days))
+    return next((m for m in mornings if m > after), None)
+
+
+def past_due_from(issued_at: datetime, practice: Practice) -> datetime:
+    """When the payment window has ended: the first instant of the day `payment_window_days` after issue (INV-8)."""
+    day = local_date(issued_at, practice.time_zone) + timedelta(days=practice.policy.payment_window_days)
+    return local_instant(day, time(0, 0), practice.time_zone)
+
+
+def back_to_reminders(invoice: Invoice, practice: Practice, now: datetime) -> Invoice:
+    """The invoice with no charge announced any more: the next reminder still to come takes over (AUTO-8).
+
+    Does not raise the version: the caller folds it into its own change.
+    """
+    return replace(invoice, charge_at=None, remind_at=next_reminder(invoice.issued_at, practice, now))

@@ -1,0 +1,346 @@
+"""Which mails a fact has, and what is remembered once the mail service accepted them.
+
+A mail's id comes from its content (the fact, the kind, the receiver), so a fact delivered twice finds its mail sent.
+The letter is made from what is true *now*: an invoice that was paid meanwhile is announced by nobody (INV-9, AUTO-5).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from billing import autopay
+from billing.account import Account, Books, Contact
+from billing.autopay import Announcement, announcement, cap_of, charge_moment, meaning_of, minimum_notice
+from billing.draft import Draft
+from billing.dunning import next_reminder
+from billing.facts import Fact, FactKind
+from billing.ids import digest
+from billing.invoice import Invoice, Source
+from billing.notice import Letter, LetterItem, NoticeKind
+from billing.payment import Attempt
+from billing.period import local_date, whole_minute
+from billing.plan import CHARGE_AFTER_ISSUE, issue_instant
+from billing.policy import Practice, Provider
+from billing.ports import Write
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A letter to send, under its id, and the invoices whose next step depends on its being accepted."""
+
+    notice_id: str
+    letter: Letter
+    invoice_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Whom a letter is from and to: read together with the books."""
+
+    practice: Practice
+    provider: Provider | None
+    contact: Contact
+    books: Books
+
+    def to_client(self, kind: NoticeKind, **content: object) -> Letter:
+        return self._letter(kind, self.contact.email, content)
+
+    def to_staff(self, reason: str, what_to_do: str) -> tuple[Letter, ...]:
+        """One alert to the practice, and one to the provider where they have an address of their own."""
+        receivers = {self.practice.email, self.provider.email if self.provider else ""} - {""}
+        content: dict[str, object] = {"reason": reason, "what_to_do": what_to_do}
+        return tuple(self._letter(NoticeKind.STAFF_ALERT, to, content) for to in sorted(receivers))
+
+    def _letter(self, kind: NoticeKind, to: str, content: dict[str, object]) -> Letter:
+        blank = Letter(
+            kind=kind,
+            practice=self.practice.practice,
+            client=self.contact.client,
+            link_epoch=self.books.account.link_epoch,
+            to=to,
+            client_name=self.contact.name,
+            practice_name=self.practice.name,
+            practice_phone=self.practice.phone,
+            time_zone=self.practice.time_zone,
+            autopay=self.books.account.autopay,
+        )
+        return replace(blank, **content)  # type: ignore[arg-type]  # field names are checked by the tests of each kind
+
+
+def letters_for(fact: Fact, desk: Desk, now: datetime) -> tuple[Outgoing, ...]:
+    """The mails this fact has, given what is true now; () where there is nothing (left) to say."""
+    return tuple(
+        Outgoing(digest(*fact.key, letter.kind, letter.to), letter, invoice_ids)
+        for letter, invoice_ids in _letters(fact, desk, now)
+    )
+
+
+_Written = tuple[Letter, tuple[str, ...]]
+
+
+def _letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[_Written]:
+    match fact.kind:
+        case FactKind.INVOICE_ISSUED | FactKind.INVOICE_JOINED_AUTOPAY:
+            return _invoice_letters(fact, desk, now)
+        case FactKind.INSTALMENT_ISSUED:
+            return _instalment_letters(fact, desk)
+        case FactKind.PAYMENT_POSTED:
+            return _receipt(fact, desk)
+        case FactKind.PAYMENT_FAILED:
+            return _charge_failed(fact, desk)
+        case FactKind.PLAN_CREATED:
+            return _plan_schedule(fact, desk)
+        case FactKind.PLAN_BROKEN:
+            return _plan_broken(fact, desk)
+        case FactKind.AUTOPAY_ENROLLED:
+            return _autopay_on(desk, now)
+        case FactKind.AUTOPAY_ENDED | FactKind.AUTOPAY_REFUSED:
+            return _autopay_off(fact, desk)
+        case FactKind.NOTHING_OWED:
+            return [(desk.to_client(NoticeKind.NOTHING_OWED), ())] if fact.data["announce"] else ()
+        case FactKind.PHONE_LOCKED:
+            return [(desk.to_client(NoticeKind.PAY_LINK_LOCKED), ())]
+        case FactKind.INVOICE_PAST_DUE:
+            return _past_due(fact, desk)
+        case FactKind.NOTICE_BOUNCED:
+            reason = f"A mail to client {fact.client} came back: their address does not take it."
+            return _staff(desk, reason, "Ask the client for a working address. An announced charge was cancelled.")
+        case _:
+            raise AssertionError(f"{fact.kind} is routed to the mails but has none")
+
+
+def _staff(desk: Desk, reason: str, what_to_do: str) -> Iterable[_Written]:
+    return [(letter, ()) for letter in desk.to_staff(reason, what_to_do)]
+
+
+def _invoice_letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[_Written]:
+    """A new invoice: announce its charge, ask for approval, or send the pay link (AUTO-2, AUTO-3, AUTO-4, PAY-1)."""
+    invoice = desk.books.invoice(str(fact.data["invoice_id"]))
+    if invoice is None or not invoice.payable or invoice.open_attempt:
+        return ()
+    if fact.kind == FactKind.INVOICE_JOINED_AUTOPAY and invoice.charge_at is not None:
+        return ()
+    amount, card = invoice.open_amount, desk.books.default_card
+    shown = card.shown if card else ""
+    match announcement(desk.books, invoice, desk.practice):
+        case Announcement.CHARGE:
+            moment = charge_moment(invoice, desk.practice, now)
+            letter = desk.to_client(NoticeKind.CHARGE_NOTICE, amount=amount, card=shown, moment=moment)
+        case Announcement.APPROVAL:
+            cap = cap_of(desk.books, desk.practice)
+            letter = desk.to_client(NoticeKind.APPROVAL_REQUEST, amount=amount, card=shown, cap=cap)
+        case Announcement.NONE:
+            letter = desk.to_client(NoticeKind.INVOICE, amount=amount)
+    return [(letter, (invoice.invoice_id,))]
+
+
+def _instalment_letters(fact: Fact, desk: Desk) -> Iterable[_Written]:
+    """The reminder at issue (PLAN-5); its charge was announced with the schedule."""
+    invoice = desk.books.invoice(str(fact.data["invoice_id"]))
+    if invoice is None or not invoice.payable or invoice.charge_at is None:
+        return ()
+    card = desk.books.default_card
+    shown = card.shown if card else ""
+    letter = desk.to_client(NoticeKind.INSTALMENT, amount=invoice.open_amount, card=shown, moment=invoice.charge_at)
+    return [(letter, (invoice.invoice_id,))]
+
+
+def _receipt(fact: Fact, desk: Desk) -> Iterable[_Written]:
+    """What was paid, by invoice (PAY-11); a plan's instalment is itemised by the invoices it paid off."""
+    attempt = _attempt(fact, desk)
+    letter = desk.to_client(
+        NoticeKind.RECEIPT,
+        amount=int(fact.data["amount"]),
+        card=attempt.card_shown,
+        moment=attempt.posted_at,
+        items=_items(attempt, desk.books),
+    )
+    return [(letter, tuple(p.invoice_id for p in attempt.parts))]
+
+
+def _attempt(fact: Fact, desk: Desk) -> Attempt:
+    attempt = desk.books.attempt(int(fact.data["attempt"]))
+    assert attempt is not None, f"{fact.kind} names attempt {fact.data['attempt']}, which does not exist"
+    return attempt
+
+
+def _items(attempt: Attempt, books: Books) -> tuple[LetterItem, ...]:
+    items = []
+    for part in attempt.parts:
+        invoice = books.invoice(part.invoice_id)
+        if invoice is not None:
+            items.append(LetterItem(_label(invoice), part.amount, invoice.issued_at))
+    return tuple(items)
+
+
+def _label(invoice: Invoice) -> str:
+    if invoice.source is Source.PLAN:
+        return f"Instalment {invoice.ordinal + 1} of your payment plan"
+    return "Invoice"
+
+
+def _charge_failed(fact: Fact, desk: Desk) -> Iterable[_Written]:
+    """Why, in plain words, what to do, and when the next try is (AUTO-6). Nothing where it was paid meanwhile."""
+    attempt = _attempt(fact, desk)
+    invoice = desk.books.invoice(str(fact.data.get("invoice_id", "")))
+    if invoice is None or not invoice.open_amount:
+        return ()
+    decline = meaning_of(attempt.decline, attempt.reason)
+    letter = desk.to_client(
+        NoticeKind.CHARGE_FAILED,
+        amount=attempt.amount,
+        card=attempt.card_shown,
+        moment=attempt.started_at,
+        retry_at=invoice.charge_at,
+        reason=decline.sentence,
+        what_to_do=decline.what_to_do,
+    )
+    return [(letter, (invoice.invoice_id,))]
+
+
+def _plan_schedule(fact: Fact, desk: Desk) -> Iterable[_Written]:
+    """The schedule is the notice of every instalment (PLAN-3, PLAN-5)."""
+    plan = desk.books.plan(str(fact.data["plan_id"]))
+    card = desk.books.default_card
+    if plan is None:
+        return ()
+    zone, earliest = desk.practice.time_zone, fact.at + minimum_notice(desk.practice)
+    charges = [
+        LetterItem(
+            f"Instalment {n}",
+            i.amount,
+            whole_minute(max(issue_instant(i.issue_on, zone, plan.created_at) + CHARGE_AFTER_ISSUE, earliest)),
+        )
+        for n, i in enumerate(plan.instalments, start=1)
+    ]
+    letter = desk.to_client(
+        NoticeKind.PLAN_SCHEDULE,
+        amount=plan.total,
+        card=card.shown if card else "",
+        items=tuple(charges),
+        starts_on=plan.instalments[0].issue_on,
+    )
+    return [(letter, ())]
+
+
+def _plan_broken(fact: Fact, desk: Desk) -> Iterable[_Written]:
+    amount = int(fact.data["amount"])
+    reason = f"The payment plan of client {fact.client} ended: two instalments could not be charged."
+    client = desk.to_client(NoticeKind.PLAN_BROKEN, amount=amount)
+    return [(client, (str(fact.data["invoice_id"]),)), *_staff(desk, reason, "The rest is due as one invoice.")]
+
+
+def _autopay_on(desk: Desk, now: datetime) -> Iterable[_Written]:
+    """A copy of what was agreed to (AUTO-1), and what it will charge next: the new card, where one was announced with
+    another (AUTO-6)."""
+    card = desk.books.default_card
+    if not desk.books.account.autopay or card is None:
+        return ()
+    upcoming = tuple(
+        LetterItem(_label(i), i.open_amount, i.charge_at)
+        for i in desk.books.invoices
+        if i.charge_at is not None and i.charge_at > now
+    )
+    letter = desk.to_client(
+        NoticeKind.AUTOPAY_ON,
+        card=card.shown,
+        cap=cap_of(desk.books, desk.practice),
+        consent_text=autopay.CONSENT_TEXT,
+        items=upcoming,
+    )
+    return [(letter, ())]
+
+
+WHY_AUTOPAY_ENDED = {
+    "client": "You turned automatic payments off.",
+    "charges_failed": "Three payments in a row did not go through.",
+    "authorisation_revoked": "Your bank told us that you withdrew permission for these charges.",
+    "fsa_card": "FSA, HSA and HRA cards can pay a bill but cannot be used for automatic payments.",
+}
+
+
+def _autopay_off(fact: Fact, desk: Desk) -> Iterable[_Written]:
+    """Client and provider are told (AUTO-8)."""
+    code = str(fact.data["reason"])
+    letter = desk.to_client(NoticeKind.AUTOPAY_OFF, reason=WHY_AUTOPAY_ENDED[code])
+    if code in ("client", "fsa_card"):
+        return [(letter, ())]
+    reason = f"Automatic payments of client {fact.client} were turned off ({code.replace('_', ' ')})."
+    return [(letter, ()), *_staff(desk, reason, "The client was told and can pay with the link in their mails.")]
+
+
+def _past_due(fact: Fact, desk: Desk) -> Iterable[_Written]:
+    invoice = desk.books.invoice(str(fact.data["invoice_id"]))
+    if invoice is None or not invoice.payable:
+        return ()
+    reason = f"An invoice of client {fact.client} is past due."
+    return _staff(desk, reason, "You can call the client or offer a payment plan.")
+
+
+def reminder(desk: Desk, now: datetime) -> Outgoing | None:
+    """One mail a day for everything this client may be reminded of (INV-9); None where nothing is due."""
+    due = [i for i in remindable(desk.books) if i.remind_at is not None and i.remind_at <= now]
+    if not due:
+        return None
+    every = remindable(desk.books)
+    day = local_date(now, desk.practice.time_zone)
+    letter = desk.to_client(
+        NoticeKind.REMINDER,
+        amount=sum(i.open_amount for i in every),
+        items=tuple(LetterItem(_label(i), i.open_amount, i.issued_at) for i in every),
+    )
+    account = desk.books.account
+    notice_id = digest(account.practice, account.client, NoticeKind.REMINDER, day.isoformat())
+    return Outgoing(notice_id, letter, tuple(i.invoice_id for i in every))
+
+
+def remindable(books: Books) -> tuple[Invoice, ...]:
+    """What a reminder covers: unpaid, and neither in autopay, plan or review."""
+    return tuple(
+        i for i in books.invoices if i.payable and i.charge_at is None and not i.open_attempt and not i.plan_id
+    )
+
+
+def accepted(outgoing: Outgoing, books: Books, practice: Practice, now: datetime) -> tuple[Write, ...]:
+    """What changes because the mail service accepted this letter: the charge it announced gets its moment (AUTO-3),
+    a plan gets its notice, reminders move on. Decided on the books as they are now."""
+    draft = Draft(books, now, "system", outgoing.notice_id)
+    match outgoing.letter.kind:
+        case NoticeKind.CHARGE_NOTICE:
+            for invoice in _still(books, outgoing):
+                _announce(draft, invoice, outgoing.notice_id, practice)
+        case NoticeKind.PLAN_SCHEDULE:
+            for plan in books.plans:
+                if plan.plan_id == books.account.active_plan and plan.notice_at is None:
+                    draft.change(replace(plan, notice_at=now))
+        case NoticeKind.REMINDER:
+            for invoice in _still(books, outgoing):
+                if invoice.remind_at is not None and invoice.remind_at <= now:
+                    later = next_reminder(invoice.issued_at, practice, now)
+                    draft.change(replace(invoice, reminded=invoice.reminded + 1, remind_at=later))
+        case _:
+            return ()
+    return draft.writes()
+
+
+def _still(books: Books, outgoing: Outgoing) -> tuple[Invoice, ...]:
+    """The letter's invoices that may still be asked for."""
+    found = (books.invoice(i) for i in outgoing.invoice_ids)
+    return tuple(i for i in found if i is not None and i.payable and not i.open_attempt)
+
+
+def _announce(draft: Draft, invoice: Invoice, notice_id: str, practice: Practice) -> None:
+    """The clock of the announced charge starts at the accepted notice."""
+    account: Account = draft.books.account
+    if announcement(draft.books, invoice, practice) is not Announcement.CHARGE:
+        return
+    draft.change(
+        replace(
+            invoice,
+            notice_id=notice_id,
+            notice_at=draft.now,
+            card_id=account.default_card,
+            charge_at=charge_moment(invoice, practice, draft.now),
+        )
+    )
+    draft.rely_on(account)

@@ -1,0 +1,414 @@
+"""Starting an attempt and settling it: the only places that decide what an answer of Stripe's does to the books.
+
+`settle` may be called by the charge itself, by a webhook, by the look-up of the janitor or by whoever must close an
+attempt first, in any order and any number of times: evidence is ranked, and what is settled stays settled.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from billing.account import Books, Consent
+from billing.autopay import FAILED_CHARGES_END_AUTOPAY, after_failure, meaning_of
+from billing.draft import Draft
+from billing.dunning import back_to_reminders, past_due_from
+from billing.facts import FactKind
+from billing.ids import digest, invoice_id
+from billing.invoice import Invoice, Source
+from billing.ledger import payment_posted, receivable_moved
+from billing.money import STRIPE_MINIMUM
+from billing.payment import (
+    CHECKOUT_LASTS,
+    RANK,
+    Attempt,
+    AttemptKind,
+    AttemptState,
+    Card,
+    CardDetails,
+    Enrolment,
+    Evidence,
+    Part,
+    next_look_up,
+)
+from billing.plan import BROKEN_AFTER_FAILED, Instalment, InstalmentStatus, Plan, PlanStatus
+from billing.policy import Practice
+from billing.ports import Refused, Write
+
+# ---------------------------------------------------------------------------------------------------- starting
+
+
+def start_charge(books: Books, invoice: Invoice, card: Card, now: datetime) -> tuple[Attempt, tuple[Write, ...]]:
+    """The attempt of an announced charge, with the whole request, and the commit that puts it on disk before Stripe
+    hears of it. The account row is relied on: consent, cap and card are those the decision saw (invariant 3)."""
+    attempt = Attempt(
+        practice=invoice.practice,
+        client=invoice.client,
+        number=books.next_attempt_number,
+        version=1,
+        kind=AttemptKind.AUTOPAY,
+        parts=(Part(invoice.invoice_id, invoice.open_amount),),
+        customer=books.account.stripe_customer,
+        payment_method=card.payment_method,
+        card_id=card.card_id,
+        card_shown=card.shown,
+        consent_id=books.account.consent_id,
+        started_at=now,
+        look_up_at=next_look_up(now, 0),
+    )
+    changed_card = card.card_id != invoice.card_id
+    draft = Draft(books, now, "system", invoice.invoice_id)
+    draft.insert(attempt)
+    draft.change(
+        replace(
+            invoice,
+            open_attempt=attempt.number,
+            charge_at=None,
+            card_id=card.card_id,
+            tries=0 if changed_card else invoice.tries,
+            first_tried_at=None if changed_card else invoice.first_tried_at,
+        )
+    )
+    draft.rely_on(books.account)
+    return attempt, draft.writes()
+
+
+def start_checkout(
+    books: Books, invoices: tuple[Invoice, ...], enrolment: Enrolment | None, now: datetime
+) -> tuple[Attempt, tuple[Write, ...]]:
+    """The attempt of a hosted payment page for these invoices, whole (PAY-4), and its commit.
+
+    Raises Refused where nothing is open, an attempt is open, or the sum is below Stripe's minimum.
+    """
+    amount = sum(i.open_amount for i in invoices)
+    if not invoices or any(not i.payable for i in invoices):
+        raise Refused("nothing_to_pay", "One of these is paid or being looked into: open the page again.")
+    if any(i.open_attempt for i in invoices):
+        raise Refused("payment_in_progress", "A payment for this is already on its way: wait a minute and look again.")
+    if amount < STRIPE_MINIMUM:
+        raise Refused("below_minimum", "Amounts under $0.50 wait for your next bill.", rule="INV-11")
+    parts = tuple(Part(i.invoice_id, i.open_amount) for i in invoices)
+    attempt = _hosted(books, AttemptKind.CHECKOUT, parts, enrolment, now)
+    draft = Draft(books, now, "client", attempt.attempt_id)
+    draft.insert(attempt)
+    for invoice in invoices:
+        draft.change(replace(invoice, open_attempt=attempt.number))
+    return attempt, draft.writes()
+
+
+def start_setup(books: Books, enrolment: Enrolment | None, now: datetime) -> tuple[Attempt, tuple[Write, ...]]:
+    """The attempt of a hosted page that saves a card and charges nothing (AUTO-1), and its commit."""
+    attempt = _hosted(books, AttemptKind.SETUP, (), enrolment, now)
+    draft = Draft(books, now, "client", attempt.attempt_id)
+    draft.insert(attempt)
+    return attempt, draft.writes()
+
+
+def _hosted(
+    books: Books, kind: AttemptKind, parts: tuple[Part, ...], enrolment: Enrolment | None, now: datetime
+) -> Attempt:
+    expires_at = now + CHECKOUT_LASTS
+    return Attempt(
+        practice=books.account.practice,
+        client=books.account.client,
+        number=books.next_attempt_number,
+        version=1,
+        kind=kind,
+        parts=parts,
+        customer=books.account.stripe_customer,
+        payment_method="",
+        card_id="",
+        started_at=now,
+        expires_at=expires_at,
+        save_card=kind is AttemptKind.SETUP or enrolment is not None,
+        enrolment=enrolment,
+        look_up_at=next_look_up(expires_at, 0),
+    )
+
+
+# ---------------------------------------------------------------------------------------------------- settling
+
+
+def settle(books: Books, attempt: Attempt, evidence: Evidence, practice: Practice, now: datetime) -> tuple[Write, ...]:
+    """What this evidence about this attempt changes; () where nothing new was learned."""
+    draft = Draft(books, now, "stripe", attempt.attempt_id)
+    if RANK[evidence.state] <= RANK[attempt.state]:
+        if attempt.is_open and evidence.state in (AttemptState.STARTED, AttemptState.UNKNOWN):
+            _look_again(draft, attempt)
+        return draft.writes()
+    match evidence.state:
+        case AttemptState.UNKNOWN:
+            _unknown(draft, attempt, evidence)
+        case AttemptState.FAILED:
+            _failed(draft, attempt, evidence, practice)
+        case AttemptState.POSTED:
+            _posted(draft, attempt, evidence, practice)
+        case AttemptState.STARTED:
+            raise AssertionError("started is the weakest evidence and cannot outrank")
+    return draft.writes()
+
+
+def _look_again(draft: Draft, attempt: Attempt) -> None:
+    """Nothing learned: ask again later, unless that is already planned."""
+    if attempt.look_up_at is not None and attempt.look_up_at > draft.now:
+        return
+    draft.change(
+        replace(attempt, look_ups=attempt.look_ups + 1, look_up_at=next_look_up(draft.now, attempt.look_ups + 1))
+    )
+
+
+def _unknown(draft: Draft, attempt: Attempt, evidence: Evidence) -> None:
+    """The answer was lost. It is looked up, never sent again blind."""
+    changed = replace(
+        attempt, state=AttemptState.UNKNOWN, reason=evidence.reason, look_up_at=next_look_up(draft.now, 0)
+    )
+    draft.change(changed)
+    draft.fact(FactKind.PAYMENT_UNKNOWN, changed, {"attempt": attempt.number, "amount": attempt.amount})
+
+
+def _failed(draft: Draft, attempt: Attempt, evidence: Evidence, practice: Practice) -> None:
+    failed = replace(
+        attempt,
+        state=AttemptState.FAILED,
+        reason=evidence.reason,
+        decline=evidence.decline,
+        intent_id=evidence.intent_id or attempt.intent_id,
+        look_up_at=None,
+    )
+    draft.change(failed)
+    autopay = attempt.kind is AttemptKind.AUTOPAY
+    data: dict[str, str | int] = {
+        "attempt": attempt.number,
+        "amount": attempt.amount,
+        "reason": evidence.reason,
+        "decline": evidence.decline,
+    }
+    given_up = []
+    for part in attempt.parts:
+        invoice = draft.books.invoice(part.invoice_id)
+        if invoice is None or invoice.open_attempt != attempt.number:
+            continue
+        released = replace(invoice, open_attempt=0)
+        if autopay and released.payable:
+            released = after_failure(released, practice, evidence, draft.now)
+            data["invoice_id"] = invoice.invoice_id
+            if released.charge_at is None:
+                given_up.append(released)
+            else:
+                data["retry_at"] = released.charge_at.isoformat()
+        draft.change(released)
+    draft.fact(FactKind.PAYMENT_FAILED if autopay else FactKind.CHECKOUT_CLOSED, failed, data)
+    for invoice in given_up:
+        _charge_given_up(draft, invoice, evidence, practice)
+
+
+def _charge_given_up(draft: Draft, invoice: Invoice, evidence: Evidence, practice: Practice) -> None:
+    """The last retry failed: count it, maybe end autopay (AUTO-8), maybe break the plan (PLAN-7)."""
+    account = draft.books.account
+    failures = account.failed_charges + 1
+    revoked = meaning_of(evidence.decline, evidence.reason).ends_autopay
+    ends = account.autopay and (revoked or failures >= FAILED_CHARGES_END_AUTOPAY)
+    changed = replace(account, failed_charges=failures, autopay=account.autopay and not ends)
+    draft.change(changed)
+    if ends:
+        reason = "authorisation_revoked" if revoked else "charges_failed"
+        draft.fact(FactKind.AUTOPAY_ENDED, changed, {"reason": reason})
+    plan = draft.books.plan(invoice.plan_id)
+    if plan is not None and plan.status is PlanStatus.ACTIVE:
+        _instalment_failed(draft, plan, invoice, practice)
+
+
+def _instalment_failed(draft: Draft, plan: Plan, invoice: Invoice, practice: Practice) -> None:
+    plan = _with_instalment(plan, invoice.invoice_id, InstalmentStatus.FAILED)
+    failed = sum(1 for i in plan.instalments if i.status is InstalmentStatus.FAILED)
+    draft.change(plan)
+    if failed >= BROKEN_AFTER_FAILED:
+        _break_plan(draft, plan, practice)
+
+
+def _break_plan(draft: Draft, plan: Plan, practice: Practice) -> None:
+    """The plan ends and what is left of it becomes one invoice, due normally (PLAN-7).
+
+    An instalment whose payment is on its way right now stays its own invoice.
+    """
+    now = draft.now
+    moved: list[tuple[str, int]] = []
+    for instalment in plan.instalments:
+        invoice = draft.books.invoice(instalment.invoice_id)
+        if invoice is not None and invoice.open_amount and not invoice.open_attempt:
+            moved.append((invoice.invoice_id, invoice.open_amount))
+            draft.change(moved_away(invoice))
+    if plan.not_yet_issued:
+        moved.append((plan.plan_id, plan.not_yet_issued))
+    remainder = sum(amount for _, amount in moved)
+    broken = replace(plan, status=PlanStatus.BROKEN, next_issue_at=None)
+    draft.change(broken)
+    draft.change(replace(draft.books.account, active_plan=""))
+    new = Invoice(
+        practice=plan.practice,
+        client=plan.client,
+        invoice_id=invoice_id(plan.practice, Source.PLAN_REMAINDER, plan.plan_id),
+        version=1,
+        source=Source.PLAN_REMAINDER,
+        source_id=plan.plan_id,
+        ordinal=0,
+        amount=remainder,
+        issued_at=now,
+        service_date=now.date(),
+        provider=draft.books.account.provider,
+        past_due_at=past_due_from(now, practice),
+    )
+    draft.insert(back_to_reminders(new, practice, now))
+    draft.fact(
+        FactKind.PLAN_BROKEN,
+        broken,
+        {"plan_id": plan.plan_id, "invoice_id": new.invoice_id, "amount": remainder},
+        receivable_moved(moved, new.invoice_id),
+    )
+
+
+def moved_away(invoice: Invoice) -> Invoice:
+    """The invoice with all that is open moved to a plan (or from a broken plan into its remainder)."""
+    return replace(invoice, moved=invoice.moved + invoice.open_amount, charge_at=None, remind_at=None, past_due_at=None)
+
+
+def _posted(draft: Draft, attempt: Attempt, evidence: Evidence, practice: Practice) -> None:
+    """Money arrived (or a card was saved): apply it, whatever became of the invoices meanwhile; the rest is credit."""
+    card = evidence.card
+    left = evidence.amount if attempt.parts else 0
+    applied: list[tuple[str, int]] = []
+    for part in attempt.parts:
+        invoice = draft.books.invoice(part.invoice_id)
+        assert invoice is not None, f"attempt {attempt.attempt_id} pays {part.invoice_id}, which does not exist"
+        take = min(invoice.open_amount, part.amount, left)
+        left -= take
+        if take:
+            applied.append((invoice.invoice_id, take))
+        draft.change(_paid(invoice, take, attempt.number))
+    posted = replace(
+        attempt,
+        state=AttemptState.POSTED,
+        intent_id=evidence.intent_id,
+        charge_id=evidence.charge_id,
+        posted_at=draft.now,
+        card_shown=_shown(card) if card else attempt.card_shown,
+        excess=left,
+        look_up_at=None,
+    )
+    draft.change(posted)
+    account = draft.books.account
+    if left:
+        draft.change(replace(account, credit=account.credit + left))
+    if attempt.kind is AttemptKind.AUTOPAY and account.failed_charges:
+        draft.change(replace(draft.books.account, failed_charges=0))
+    if attempt.parts:
+        draft.fact(
+            FactKind.PAYMENT_POSTED,
+            posted,
+            {"attempt": attempt.number, "amount": evidence.amount, "excess": left, "payment_id": attempt.attempt_id},
+            payment_posted(applied, left),
+        )
+    for paid_id, _ in applied:
+        _instalment_paid(draft, paid_id)
+    if card is not None and attempt.save_card and evidence.reusable:
+        _save_card(draft, posted, card, practice)
+
+
+def _paid(invoice: Invoice, amount: int, attempt: int) -> Invoice:
+    """The invoice after `amount` cents of that attempt; a paid one never wakes again."""
+    paid = replace(
+        invoice,
+        paid=invoice.paid + amount,
+        open_attempt=0 if invoice.open_attempt == attempt else invoice.open_attempt,
+    )
+    return paid if paid.open_amount else replace(paid, charge_at=None, remind_at=None, past_due_at=None)
+
+
+def _instalment_paid(draft: Draft, paid_id: str) -> None:
+    """Tell the plan; the last one completes it."""
+    invoice = draft.books.invoice(paid_id)
+    plan = draft.books.plan(invoice.plan_id) if invoice else None
+    if invoice is None or plan is None or invoice.open_amount:
+        return
+    plan = _with_instalment(plan, paid_id, InstalmentStatus.PAID)
+    done = plan.status is PlanStatus.ACTIVE and all(
+        i.status in (InstalmentStatus.PAID, InstalmentStatus.SKIPPED) for i in plan.instalments
+    )
+    if done:
+        plan = replace(plan, status=PlanStatus.COMPLETED)
+    draft.change(plan)
+    if done:
+        draft.change(replace(draft.books.account, active_plan=""))
+        draft.fact(FactKind.PLAN_COMPLETED, plan, {"plan_id": plan.plan_id, "amount": plan.total})
+
+
+def _with_instalment(plan: Plan, invoice: str, status: InstalmentStatus) -> Plan:
+    def settled(i: Instalment) -> Instalment:
+        return replace(i, status=status) if i.invoice_id == invoice else i
+
+    return replace(plan, instalments=tuple(settled(i) for i in plan.instalments))
+
+
+# ---------------------------------------------------------------------------------------------------- cards
+
+
+def _shown(card: CardDetails) -> str:
+    return f"{card.brand.capitalize()} ending {card.last4}"
+
+
+def _save_card(draft: Draft, attempt: Attempt, details: CardDetails, practice: Practice) -> None:
+    """Keep the card, and enrol it where the client agreed to that on our form before leaving (AUTO-1)."""
+    card_id = "card_" + digest(attempt.practice, attempt.client, details.payment_method, length=16)
+    card = draft.books.card(card_id) or Card(
+        practice=attempt.practice,
+        client=attempt.client,
+        card_id=card_id,
+        version=1,
+        payment_method=details.payment_method,
+        brand=details.brand,
+        last4=details.last4,
+        exp_month=details.exp_month,
+        exp_year=details.exp_year,
+        funding=details.funding,
+        fingerprint=details.fingerprint,
+        fsa=details.fsa,
+    )
+    if draft.books.card(card_id) is None:
+        draft.insert(card)
+    account = draft.books.account
+    draft.change(replace(account, default_card=account.default_card or card_id))
+    if attempt.enrolment is None:
+        draft.fact(FactKind.CARD_SAVED, draft.books.account, {"card_id": card_id})
+    elif card.fsa and not practice.policy.fsa_autopay:
+        draft.fact(FactKind.AUTOPAY_REFUSED, draft.books.account, {"card_id": card_id, "reason": "fsa_card"})
+    else:
+        _enrol(draft, attempt, attempt.enrolment, card)
+
+
+def _enrol(draft: Draft, attempt: Attempt, enrolment: Enrolment, card: Card) -> None:
+    consent = Consent(
+        practice=attempt.practice,
+        client=attempt.client,
+        consent_id="consent_" + digest(attempt.attempt_id, card.card_id, length=16),
+        text_version=enrolment.text_version,
+        text_hash=enrolment.text_hash,
+        agreed_at=enrolment.agreed_at,
+        ip=enrolment.ip,
+        cap=enrolment.cap,
+        card_id=card.card_id,
+        not_fsa=enrolment.not_fsa,
+    )
+    draft.insert(consent)
+    enrolled = replace(
+        draft.books.account,
+        autopay=True,
+        consent_id=consent.consent_id,
+        cap=enrolment.cap,
+        default_card=card.card_id,
+        failed_charges=0,
+    )
+    draft.change(enrolled)
+    draft.fact(FactKind.AUTOPAY_ENROLLED, enrolled, {"card_id": card.card_id, "consent_id": consent.consent_id})
+    for joined_id in enrolment.join:
+        invoice = draft.books.invoice(joined_id)
+        if invoice is not None and invoice.payable and not invoice.open_attempt:
+            draft.change(invoice)
+            draft.fact(FactKind.INVOICE_JOINED_AUTOPAY, invoice, {"invoice_id": joined_id})
