@@ -1,0 +1,101 @@
+"""What a single X12 element means: amounts, dates, identifiers, procedures. Only ASCII digits are digits.
+
+The small caches are for speed: a file repeats its amounts, dates and adjustments thousands of times.
+"""
+
+import re
+from datetime import date
+from functools import lru_cache
+from typing import Final
+
+from billing.claim import Adjustment
+
+MAX_CENTS: Final = 10**12
+_AMOUNT: Final = re.compile(r"(-?)([0-9]{0,12})(?:\.([0-9]{0,12}))?")
+_CODE: Final = re.compile(r"[A-Za-z0-9]{1,5}")
+
+
+@lru_cache(maxsize=4096)
+def cents(text: str) -> int | None:
+    """Dollars as X12 writes them ("12", "12.5", "-.5", "" for zero) in whole cents, exactly.
+
+    None when it is no amount, is finer than a cent, or is out of all proportion.
+    """
+    text = text.strip()
+    if not text:
+        return 0
+    match = _AMOUNT.fullmatch(text)
+    if match is None:
+        return None
+    sign, dollars, fraction = match[1], match[2], match[3] or ""
+    if not dollars and not fraction:
+        return None
+    if fraction[2:].strip("0"):
+        return None
+    amount = int(dollars or "0") * 100 + int(fraction[:2].ljust(2, "0"))
+    if amount >= MAX_CENTS:
+        return None
+    return -amount if sign else amount
+
+
+@lru_cache(maxsize=1024)
+def day(text: str) -> date | None:
+    """A date written CCYYMMDD, or None."""
+    if len(text) != 8 or not (text.isascii() and text.isdigit()):
+        return None
+    try:
+        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+    except ValueError:
+        return None
+
+
+def is_identifier(text: str, max_chars: int) -> bool:
+    """Whether `text` is printable ASCII, not empty and not too long to be one of ours or a payer's."""
+    return 0 < len(text) <= max_chars and text.isascii() and text.isprintable()
+
+
+def identifier_or_blank(text: str, max_chars: int) -> str:
+    """`text` stripped, or "" when it is no identifier; for references that no decision needs."""
+    text = text.strip()
+    return text if is_identifier(text, max_chars) else ""
+
+
+@lru_cache(maxsize=8192)
+def adjustment(group: str, code: str, amount_text: str) -> Adjustment | None:
+    """One triplet of a CAS segment; groups and codes we do not know are kept. None when it cannot be one."""
+    amount = cents(amount_text)
+    if amount is None or not _CODE.fullmatch(group) or not _CODE.fullmatch(code):
+        return None
+    return Adjustment(group, code, amount)
+
+
+@lru_cache(maxsize=1024)
+def procedure(composite: str, component: str) -> tuple[str, tuple[str, ...]] | None:
+    """Procedure code and modifiers of a composite such as HC:99213:25; None when they are not printable.
+
+    Some files use another component separator here than the one their ISA names: then it is the character after the
+    two-letter qualifier.
+    """
+    if component not in composite and composite[:2].isalpha() and not composite[2:3].isalnum():
+        component = composite[2:3]
+    parts = [part.strip() for part in composite.split(component)] if component else [composite.strip()]
+    code, modifiers = (parts[1], parts[2:6]) if len(parts) > 1 else (parts[0], [])
+    modifiers = [modifier for modifier in modifiers if modifier]
+    if code and not is_identifier(code, 48):
+        return None
+    if not all(is_identifier(modifier, 8) for modifier in modifiers):
+        return None
+    return code, tuple(modifiers)
+
+
+def units(text: str) -> str:
+    """A count of units without trailing zeros; not given means one (SVC05)."""
+    text = identifier_or_blank(text, 15) or "1"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def name(text: str) -> str:
+    """A name for people: read as UTF-8 where it is, without control characters, of bearable length."""
+    if not text.isascii():
+        text = text.encode("latin-1").decode("utf-8", errors="replace")
+    return "".join(character for character in text if character.isprintable()).strip()[:80]
