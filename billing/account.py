@@ -12,6 +12,7 @@ from billing.invoice import Invoice
 from billing.money import Cents
 from billing.payment import Attempt, Card
 from billing.plan import Plan
+from billing.ports import Store
 
 
 @dataclass(frozen=True)
@@ -182,6 +183,18 @@ class Books:
             tuple(attempts),
             tuple(plans),
         )
+
+    @classmethod
+    def read(cls, store: Store, practice: str, client: str) -> "Books | None":
+        """One consistent read of the account; None for a client we do not know."""
+        return cls.of(store.partition(account_pk(practice, client)))
+
+    @classmethod
+    def expect(cls, store: Store, practice: str, client: str) -> "Books":
+        """As `read`, where the client must exist because one of their own rows led here."""
+        books = cls.read(store, practice, client)
+        assert books is not None, f"{practice} has rows of client {client} but no account"
+        return books
 
     @property
     def balance(self) -> Cents:

@@ -122,16 +122,16 @@ class Invoice:
 
     @property
     def due(self) -> str | None:
-        """The earliest next wake. A review pauses charge, reminders and ageing (INV-7); an attempt wakes by itself; an
-        announced charge takes the place of reminders (INV-9)."""
-        if self.open_amount == 0 or self.in_review or self.open_attempt:
+        """The earliest next wake. A review pauses charge, reminders and ageing (INV-7); an announced charge takes the
+        place of reminders (INV-9); while a payment page is open only the charge wakes, and closes that page first."""
+        if not self.payable:
             return None
         wakes = [
             (at, kind)
             for at, kind in (
                 (self.charge_at, WakeKind.CHARGE),
-                (self.remind_at if self.charge_at is None else None, WakeKind.REMIND),
-                (self.past_due_at, WakeKind.PAST_DUE),
+                (None if self.charge_at or self.open_attempt else self.remind_at, WakeKind.REMIND),
+                (None if self.open_attempt else self.past_due_at, WakeKind.PAST_DUE),
             )
             if at is not None
         ]

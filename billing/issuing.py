@@ -18,7 +18,7 @@ from billing.invoice import Invoice, Source
 from billing.invoice_lines import InvoiceLines
 from billing.ledger import invoice_issued
 from billing.policy import Practice
-from billing.ports import Delete, Insert, Update, Write
+from billing.ports import Insert, Update, Write
 
 WAIT_FOR_OTHER_PAYER = timedelta(days=45)
 """How long a claim may wait for another payer's answer before a person looks (LAW-4)."""
@@ -154,9 +154,10 @@ def hold(
     practice: Practice,
     now: datetime,
     in_question: tuple[Invoice, ...] = (),
+    before: Hold | None = None,
 ) -> tuple[Write, ...]:
     """A person must look at this result (DESK-5). An invoice it puts in question goes into review: its charge and its
-    reminders stop (claims.md, Decisions 4)."""
+    reminders stop. `before`: the hold it had, when it was judged again and is held for another reason."""
     result, key = received.result, received.result.result_key()
     verdict = Verdict(key, "held", reason, "held")
     new_state = with_verdict(state, practice.practice, result.claim_id, verdict)
@@ -170,10 +171,11 @@ def hold(
         held_at=now,
         patient_responsibility=result.patient_responsibility,
         client=client,
+        version=before.version + 1 if before else 1,
     )
     data: dict[str, str | int] = {"claim_id": result.claim_id, "reason": reason}
     fact = claim_fact(FactKind.CLAIM_HELD, new_state, client, key, now, data)
-    writes: list[Write] = [state_write(new_state), Insert(row), Insert(fact)]
+    writes: list[Write] = [state_write(new_state), Update(row) if before else Insert(row), Insert(fact)]
     for invoice in in_question:
         writes += put_in_review(invoice, key, now)
     return tuple(writes)
@@ -194,11 +196,6 @@ def put_in_review(invoice: Invoice, cause: str, now: datetime) -> tuple[Write, .
         data={"invoice_id": invoice.invoice_id},
     )
     return (Update(paused), Insert(fact))
-
-
-def resolve_hold(held: Hold, writes: tuple[Write, ...]) -> tuple[Write, ...]:
-    """The same commit, with the hold gone."""
-    return (*writes, Delete(held))
 
 
 def age(invoice: Invoice, now: datetime) -> tuple[Write, ...]:

@@ -295,10 +295,9 @@ def reminder(desk: Desk, now: datetime) -> Outgoing | None:
 
 
 def remindable(books: Books) -> tuple[Invoice, ...]:
-    """What a reminder covers: unpaid, and neither in autopay, plan or review."""
-    return tuple(
-        i for i in books.invoices if i.payable and i.charge_at is None and not i.open_attempt and not i.plan_id
-    )
+    """What a reminder covers: unpaid, no charge announced or on its way, not in review. What moved to a plan has
+    nothing open; an instalment whose retries all failed is reminded of like any invoice (AUTO-8)."""
+    return tuple(i for i in books.invoices if i.payable and i.charge_at is None and not i.open_attempt)
 
 
 def accepted(outgoing: Outgoing, books: Books, practice: Practice, now: datetime) -> tuple[Write, ...]:

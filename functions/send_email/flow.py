@@ -1,0 +1,119 @@
+"""Send the mails that a fact has, and remember what their being accepted changes.
+
+    fact, or remind (wake) -> letters made from what is true now
+    each letter:  sending attempt written -> mail service -> NoticeSent, with the charge it announced, in one commit
+
+The mail service has no idempotency key: after a crash between the two writes a mail is sent again. That is known and
+counted (the sending attempt's version); everything else is *already done* on repetition.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from billing.account import Books, Contact
+from billing.facts import Fact, FactKind, Message, WakeKind
+from billing.ids import contact_key, practice_key, provider_key
+from billing.invoice import Invoice
+from billing.letters import Desk, Outgoing, accepted, letters_for, reminder
+from billing.notice import Posting
+from billing.policy import Practice, Provider
+from billing.ports import Conflict, Insert, Mailer, Refused, Store, TryAgain, Update, Write
+
+TRIES = 5
+"""The mail is out: a lost race over what follows from it is decided anew this often before the message returns."""
+
+
+def run(message: Message, *, store: Store, mailer: Mailer, now: datetime) -> None:
+    """Send what the fact or the due reminder asks for; what was sent already is not sent again."""
+    match message.kind, store.get(message.key):
+        case WakeKind.REMIND, Invoice() as invoice:
+            outgoing = reminder(_desk(store, invoice.practice, invoice.client), now)
+            letters = (outgoing,) if outgoing else ()
+            practice, client = invoice.practice, invoice.client
+        case _, Fact() as fact:
+            letters = letters_for(fact, _desk(store, fact.practice, fact.client), now)
+            practice, client = fact.practice, fact.client
+        case _, row:
+            raise AssertionError(f"{message.kind} names {message.key}, where there is {type(row).__name__}")
+    for letter in letters:
+        _send(store, mailer, practice, client, letter, now)
+
+
+def _desk(store: Store, practice_id: str, client: str) -> Desk:
+    """Practice, provider, contact and books: whom a letter is from, to and about."""
+    books = Books.expect(store, practice_id, client)
+    practice, contact, provider = store.get_many(
+        [
+            practice_key(practice_id),
+            contact_key(practice_id, client),
+            provider_key(practice_id, books.account.provider),
+        ]
+    )
+    assert isinstance(practice, Practice), f"no practice {practice_id}"
+    assert isinstance(contact, Contact), f"no contact for client {client}"
+    assert provider is None or isinstance(provider, Provider)
+    return Desk(practice, provider, contact, books)
+
+
+def _send(store: Store, mailer: Mailer, practice: str, client: str, outgoing: Outgoing, now: datetime) -> None:
+    posting = Posting(practice, client, outgoing.notice_id, 1, outgoing.letter.kind, now, outgoing.invoice_ids)
+    before, sent = store.get_many([posting.key, _sent(posting, "", now).key])
+    if sent is not None:
+        _remember(store, posting, outgoing, None, now)
+        return
+    if before is None:
+        store.commit(Insert(posting))
+    else:
+        assert isinstance(before, Posting)
+        store.commit(Update(replace(before, version=before.version + 1)))
+    try:
+        message_id = mailer.deliver(outgoing.notice_id, outgoing.letter)
+    except Refused as refusal:
+        _remember(store, posting, outgoing, _refused(posting, refusal.code, now), now)
+        return
+    _remember(store, posting, outgoing, _sent(posting, message_id, now), now)
+
+
+def _remember(store: Store, posting: Posting, outgoing: Outgoing, fact: Fact | None, now: datetime) -> None:
+    """Commit the fact with what follows from it, decided on the books as they are at this moment.
+
+    `fact` None: the mail was sent before, only what follows may be missing (a reminder joined the day's mail).
+    """
+    for _ in range(TRIES):
+        writes: tuple[Write, ...] = (Insert(fact),) if fact else ()
+        if fact is None or fact.kind == FactKind.NOTICE_SENT or outgoing.letter.kind == "reminder":
+            practice = store.get(practice_key(posting.practice))
+            assert isinstance(practice, Practice), f"no practice {posting.practice}"
+            books = Books.expect(store, posting.practice, posting.client)
+            writes += accepted(outgoing, books, practice, now)
+        if not writes:
+            return
+        try:
+            store.commit(*writes)
+        except Conflict:
+            continue
+        return
+    raise TryAgain(f"notice {posting.notice_id} is out, but its account changes too fast to note it")
+
+
+def _sent(posting: Posting, message_id: str, now: datetime) -> Fact:
+    return _about(posting, FactKind.NOTICE_SENT, {"notice": posting.notice, "message_id": message_id}, now)
+
+
+def _refused(posting: Posting, code: str, now: datetime) -> Fact:
+    return _about(posting, FactKind.NOTICE_BOUNCED, {"notice": posting.notice, "bounce": code}, now)
+
+
+def _about(posting: Posting, kind: FactKind, data: dict[str, str | int], now: datetime) -> Fact:
+    """A fact about a mail; `cause` names it, and there is one of each kind."""
+    return Fact(
+        practice=posting.practice,
+        client=posting.client,
+        item=posting.key.sk,
+        version=1,
+        kind=kind,
+        at=now,
+        actor="system",
+        cause=posting.notice_id,
+        data=data,
+    )
