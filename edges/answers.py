@@ -1,0 +1,183 @@
+"""The shapes of what the API answers, as contract.md writes them. For the type checker, which holds `edges/views.py` to
+them, and for the OpenAPI document; nothing imports this module to answer a request.
+
+Amounts are integer cents, instants ISO 8601 with offset, days ISO 8601 dates.
+"""
+
+from typing import Literal, NotRequired
+
+from typing_extensions import TypedDict  # pydantic reads the one of `typing` from Python 3.12 on only
+
+from billing.invoice import Status
+from billing.plan import InstalmentStatus, PlanStatus
+
+
+class InputError(TypedDict):
+    """What is wrong with one field."""
+
+    loc: str
+    msg: str
+
+
+class Problem(TypedDict):
+    """An error (RFC 9457). `code` is for programs; `errors` comes with 422."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: NotRequired[str]
+    errors: NotRequired[list[InputError]]
+
+
+Outcome = Literal["accepted", "held", "duplicate", "rejected"]
+Now = Literal["invoiced", "adjusted", "nothing_owed", "held", "pending"]
+
+
+class ReceiptRow(TypedDict):
+    """What became of one claim result. `now` is its state at present, null for one that was rejected."""
+
+    claim_id: str
+    payer_claim_id: str
+    outcome: Outcome
+    reason: str | None
+    now: Now | None
+    invoice_id: NotRequired[str]
+    amount: NotRequired[int]
+    errors: NotRequired[list[InputError]]
+
+
+class Receipt(TypedDict):
+    """What became of one posted body. While `state` is `processing`, the outcomes known so far."""
+
+    receipt_id: str
+    sha256: str
+    status_url: str
+    state: Literal["processing", "done"]
+    claims: int
+    accepted: int
+    held: int
+    duplicate: int
+    rejected: int
+    results: list[ReceiptRow]
+    warnings: NotRequired[list[str]]
+
+
+class CardOnFile(TypedDict):
+    """What a person needs to recognise a card. The expiry is null for a card that paid once and was not saved."""
+
+    brand: str
+    last4: str
+    exp_month: int | None
+    exp_year: int | None
+
+
+class Autopay(TypedDict):
+    """`cap`: the client's own limit per charge, null where the practice's default holds (AUTO-2)."""
+
+    on: bool
+    card: CardOnFile | None
+    cap: int | None
+
+
+class Line(TypedDict):
+    """Where each cent of one service went (INV-6)."""
+
+    procedure: str
+    service_date: str | None
+    billed: int
+    plan_discount: int
+    insurance_paid: int
+    deductible: int
+    coinsurance: int
+    copay: int
+    not_covered: int
+    you_owe: int
+
+
+class Invoice(TypedDict):
+    """One bill. Instalments of a plan have no lines: the invoices they came from have."""
+
+    invoice_id: str
+    amount: int
+    open_amount: int
+    status: Status
+    issued_at: str
+    lines: list[Line]
+
+
+class UpcomingCharge(TypedDict):
+    """A charge that is announced, or an instalment still to be issued (then without invoices)."""
+
+    at: str
+    amount: int
+    invoice_ids: list[str]
+    reason: Literal["autopay", "plan_instalment"]
+
+
+class Instalment(TypedDict):
+    """One weekly part of a plan; `invoice_id` is null until it is issued."""
+
+    amount: int
+    issue_on: str
+    status: InstalmentStatus
+    invoice_id: str | None
+
+
+class Plan(TypedDict):
+    """A payment plan: the active one, or else the latest."""
+
+    plan_id: str
+    weeks: int
+    status: PlanStatus
+    instalments: list[Instalment]
+
+
+class Payment(TypedDict):
+    """Money that arrived."""
+
+    payment_id: str
+    amount: int
+    at: str
+    card: CardOnFile | None
+    invoice_ids: list[str]
+    refunded: int
+
+
+class Account(TypedDict):
+    """A client's account. `balance`: open amounts plus instalments not yet issued."""
+
+    client_id: str
+    balance: int
+    autopay: Autopay
+    can_book: bool
+    invoices: list[Invoice]
+    upcoming_charges: list[UpcomingCharge]
+    plan: Plan | None
+    payments: list[Payment]
+    credit: int
+
+
+class Hold(TypedDict):
+    """A claim result that waits for a person, and what that person does."""
+
+    hold_id: str
+    claim_id: str
+    payer_claim_id: str
+    client_id: str | None
+    reason: str
+    what_to_do: str
+    held_at: str
+    patient_responsibility: int
+
+
+class Holds(TypedDict):
+    """Every open hold, the oldest first."""
+
+    holds: list[Hold]
+
+
+class Health(TypedDict):
+    """The service answers."""
+
+    status: Literal["ok"]

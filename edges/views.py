@@ -1,0 +1,213 @@
+"""Records as contract.md shows them: a client's account, a plan, the holds.
+
+Each view takes what was read and returns plain JSON values; the shapes are those of `edges/answers.py`, which only the
+type checker reads here.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from billing.account import Books
+from billing.claim_state import Hold
+from billing.explain import ExplainedLine
+from billing.gates import Gate
+from billing.invoice import Invoice, Source, Status
+from billing.invoice_lines import InvoiceLines
+from billing.payment import Attempt, AttemptKind, AttemptState, Card
+from billing.period import morning
+from billing.plan import CHARGE_AFTER_ISSUE, InstalmentStatus, Plan, PlanStatus
+
+if TYPE_CHECKING:
+    from edges import answers
+
+NEXT_STEP: Final[dict[str, str]] = {
+    Gate.NOT_BILLABLE_STATUS: "The payer has not decided this claim: this is a preview, or the claim went elsewhere. "
+    "Wait for the payer's decision.",
+    Gate.REVERSAL_WITHOUT_ORIGINAL: "The payer takes back a decision we do not have. Ask it for the original and for "
+    "what stands now.",
+    Gate.OUT_OF_BALANCE: "Charge, adjustments and payment do not add up. Ask the payer for a corrected result.",
+    Gate.RESPONSIBILITY_MISMATCH: "The payer states another patient share than its adjustments add up to. Ask which "
+    "of the two is right.",
+    Gate.CONTRACTUAL_PATIENT_CODE: "A deductible, coinsurance or copay is marked as not the patient's. Ask the payer "
+    "who owes it.",
+    Gate.UNKNOWN_CODE: "The result uses a group or reason that we do not know. Ask the payer what it means.",
+    Gate.TEST_FILE: "This came in a test file. Ask for the production file, or let the practice accept test files.",
+    Gate.UNMATCHED_CLAIM: "We have no claim of this id. Submit the claim: the result is then looked at again.",
+    Gate.CONFLICT: "The payer decided the same claim twice, differently, without taking the first decision back. Ask "
+    "which one stands.",
+    Gate.CHARGE_DIFFERS: "Charge, payer or currency are not those of the claim as it was submitted. Compare the two "
+    "and ask the payer which claim it decided.",
+    Gate.NEEDS_REVIEW: "A person must decide whether the patient owes this amount. Check the reason with the payer; "
+    "nothing is billed until then.",
+    "other_payer_pending": "The other payer has not answered for 45 days. Ask it for its decision.",
+}
+"""What a person does about a hold, by its reason (DESK-5)."""
+
+
+def account(books: Books, lines: Iterable[InvoiceLines], time_zone: str) -> "answers.Account":
+    """A client's account. `time_zone` is the practice's: instalments issue in the morning there."""
+    explained = {one.invoice_id: one for one in lines}
+    card = books.default_card
+    return {
+        "client_id": books.account.client,
+        "balance": books.balance,
+        "autopay": {
+            "on": books.account.autopay,
+            "card": _card(card) if card else None,
+            "cap": books.account.cap,
+        },
+        "can_book": True,  # AUTO-11: `card_required` is off for every practice
+        "invoices": [_invoice(one, explained.get(one.invoice_id)) for one in books.invoices],
+        "upcoming_charges": _upcoming_charges(books, time_zone),
+        "plan": _shown_plan(books.plans),
+        "payments": _payments(books),
+        "credit": books.account.credit,
+    }
+
+
+def plan(shown: Plan) -> "answers.Plan":
+    """A payment plan with its instalments."""
+    return {
+        "plan_id": shown.plan_id,
+        "weeks": shown.weeks,
+        "status": shown.status,
+        "instalments": [
+            {
+                "amount": part.amount,
+                "issue_on": part.issue_on.isoformat(),
+                "status": part.status,
+                "invoice_id": part.invoice_id or None,
+            }
+            for part in shown.instalments
+        ],
+    }
+
+
+def holds(rows: Iterable[Hold]) -> "answers.Holds":
+    """Open holds, the oldest first, each with what to do about it."""
+    return {
+        "holds": [
+            {
+                "hold_id": row.hold_id,
+                "claim_id": row.claim_id,
+                "payer_claim_id": row.payer_claim_id,
+                "client_id": row.client or None,
+                "reason": row.reason,
+                "what_to_do": NEXT_STEP[row.reason],
+                "held_at": instant(row.held_at),
+                "patient_responsibility": row.patient_responsibility,
+            }
+            for row in sorted(rows, key=lambda row: (row.held_at, row.hold_id))
+        ]
+    }
+
+
+def instant(at: datetime) -> str:
+    """An instant as JSON has it: ISO 8601 in UTC."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _invoice(one: Invoice, explained: InvoiceLines | None) -> "answers.Invoice":
+    return {
+        "invoice_id": one.invoice_id,
+        "amount": one.amount,
+        "open_amount": one.open_amount,
+        "status": one.status,
+        "issued_at": instant(one.issued_at),
+        "lines": [_line(line) for line in explained.lines] if explained else [],
+    }
+
+
+def _line(line: ExplainedLine) -> "answers.Line":
+    return {
+        "procedure": line.procedure,
+        "service_date": line.service_date.isoformat() if line.service_date else None,
+        "billed": line.billed,
+        "plan_discount": line.plan_discount,
+        "insurance_paid": line.insurance_paid,
+        "deductible": line.deductible,
+        "coinsurance": line.coinsurance,
+        "copay": line.copay,
+        "not_covered": line.not_covered,
+        "you_owe": line.you_owe,
+    }
+
+
+def _upcoming_charges(books: Books, time_zone: str) -> "list[answers.UpcomingCharge]":
+    """Announced charges and instalments to come, the next first. Charges of one moment are one charge (AUTO-10)."""
+    charges = [*_announced_charges(books.invoices), *_planned_charges(books.plans, time_zone)]
+    return [charge for _, charge in sorted(charges, key=lambda pair: pair[0])]
+
+
+def _announced_charges(invoices: Iterable[Invoice]) -> "Iterator[tuple[datetime, answers.UpcomingCharge]]":
+    together: dict[tuple[datetime, bool], list[Invoice]] = {}
+    for one in invoices:
+        if one.charge_at is not None and one.status is Status.SCHEDULED:
+            together.setdefault((one.charge_at, one.source is Source.PLAN), []).append(one)
+    for (at, of_a_plan), charged in together.items():
+        yield (
+            at,
+            {
+                "at": instant(at),
+                "amount": sum(one.open_amount for one in charged),
+                "invoice_ids": [one.invoice_id for one in charged],
+                "reason": "plan_instalment" if of_a_plan else "autopay",
+            },
+        )
+
+
+def _planned_charges(plans: Iterable[Plan], time_zone: str) -> "Iterator[tuple[datetime, answers.UpcomingCharge]]":
+    for one in plans:
+        if one.status is not PlanStatus.ACTIVE:
+            continue
+        planned = [part for part in one.instalments if part.status is InstalmentStatus.PLANNED]
+        for place, part in enumerate(planned):
+            issued = morning(part.issue_on, time_zone)
+            if place == 0 and one.next_issue_at is not None:
+                issued = one.next_issue_at  # a plan that starts today is issued at once, be it past nine
+            at = issued + CHARGE_AFTER_ISSUE
+            yield (
+                at,
+                {"at": instant(at), "amount": part.amount, "invoice_ids": [], "reason": "plan_instalment"},
+            )
+
+
+def _shown_plan(plans: Sequence[Plan]) -> "answers.Plan | None":
+    """The active plan, else the latest, else None."""
+    if not plans:
+        return None
+    return plan(max(plans, key=lambda one: (one.status is PlanStatus.ACTIVE, one.created_at)))
+
+
+def _payments(books: Books) -> "list[answers.Payment]":
+    """What arrived, the latest first."""
+    posted = [
+        (one.posted_at, one)
+        for one in books.attempts
+        if one.state is AttemptState.POSTED and one.kind is not AttemptKind.SETUP and one.posted_at is not None
+    ]
+    return [
+        {
+            "payment_id": one.attempt_id,
+            "amount": one.amount,
+            "at": instant(at),
+            "card": _paying_card(books, one),
+            "invoice_ids": [part.invoice_id for part in one.parts],
+            "refunded": 0,
+        }
+        for at, one in sorted(posted, key=lambda pair: (pair[0], pair[1].number), reverse=True)
+    ]
+
+
+def _paying_card(books: Books, attempt: Attempt) -> "answers.CardOnFile | None":
+    """The card that paid; one that was not saved is known only as it was shown ("Visa ending 4242")."""
+    card = books.card(attempt.card_id)
+    if card is not None:
+        return _card(card)
+    brand, _, last4 = attempt.card_shown.rpartition(" ending ")
+    return {"brand": brand.lower(), "last4": last4, "exp_month": None, "exp_year": None} if brand else None
+
+
+def _card(card: Card) -> "answers.CardOnFile":
+    return {"brand": card.brand, "last4": card.last4, "exp_month": card.exp_month, "exp_year": card.exp_year}

@@ -1,0 +1,44 @@
+"""Which reader reads a body, and what is too large to keep: the only place that knows formats by their content type."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from billing.claim import ClaimResult
+from edges.formats.rejected import Rejected
+
+Reading = ClaimResult | Rejected
+"""One claim of a body: read, or not readable with its reasons."""
+
+X12: Final = "application/edi-x12"
+RESULT_BYTES: Final = 350_000
+"""What one result may weigh in the table; DynamoDB takes 400 kB."""
+
+
+def readings(body: bytes, content_type: str, warnings: list[str]) -> Iterator[Reading]:
+    """Every claim of the body, in order; what is wrong around the claims is added to `warnings`.
+
+    Raises Unreadable where nothing (more) can be read.
+    """
+    for claim in _reader(body, content_type, warnings):
+        if isinstance(claim, ClaimResult) and weight_of(claim) > RESULT_BYTES:
+            yield Rejected(
+                claim.claim_id, claim.payer_claim_id, ("claim: too many lines and adjustments to keep",)
+            )
+        else:
+            yield claim
+
+
+def _reader(body: bytes, content_type: str, warnings: list[str]) -> Iterator[Reading]:
+    # The JSON reader brings pydantic with it: 835 files do not pay for that.
+    if content_type == X12:
+        from edges.formats.x12_835 import read_835
+
+        return read_835(body, warnings)
+    from edges.formats.claim_json import read_json
+
+    return read_json(body)
+
+
+def weight_of(result: ClaimResult) -> int:
+    """About how many bytes the result is in the table, never less: names of fields included, all texts are short."""
+    return 1_500 + 320 * len(result.lines) + 60 * len(result.all_adjustments)
