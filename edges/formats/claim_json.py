@@ -1,0 +1,166 @@
+"""Read claim results from our own JSON: one result, or a batch in which a broken one costs only itself."""
+
+import json
+from collections import Counter
+from typing import Any, Final, TypedDict, cast
+
+from pydantic import ValidationError
+
+from billing.claim import Adjustment, ClaimResult, ClaimStatus, ServiceLine
+from edges.formats.rejected import Rejected
+from edges.inbound.claim_result import AdjustmentIn, ClaimResultIn
+
+MAX_RESULTS: Final = 500
+MAX_ERRORS: Final = 20
+
+
+class FieldError(TypedDict):
+    """One input error as the API answers it."""
+
+    loc: str
+    msg: str
+
+
+class NotJson(ValueError):
+    """The body cannot be read at all: the sender must fix how it writes JSON (400)."""
+
+
+class NotAClaimResult(ValueError):
+    """Readable JSON that is neither one valid claim result nor a batch of them (422)."""
+
+    def __init__(self, errors: list[FieldError]) -> None:
+        super().__init__("The body is not a claim result; see errors.")
+        self.errors = errors
+
+
+def parse_batch(text: bytes) -> tuple[ClaimResult | Rejected, ...]:
+    """The results of a body, in order.
+
+    A body is one result, whose errors raise NotAClaimResult, or `{"results": [1 to 500 of them]}`, where a broken one
+    becomes `Rejected` and the others go on. Raises NotJson for what is not JSON.
+    """
+    body = _load(text)
+    if not isinstance(body, dict):
+        raise NotAClaimResult([{"loc": "body", "msg": "must be a claim result or an object with results"}])
+    ordinals: Counter[tuple[str, ...]] = Counter()
+    if "results" not in body:
+        return (_read(body, ordinals),)
+    elements = body["results"]
+    if len(body) > 1:
+        raise NotAClaimResult([{"loc": "body", "msg": "an object with results has no other fields"}])
+    if not isinstance(elements, list) or not 1 <= len(elements) <= MAX_RESULTS:
+        raise NotAClaimResult([{"loc": "results", "msg": f"must be a list of 1 to {MAX_RESULTS} claim results"}])
+    return tuple(_read_or_reject(element, ordinals) for element in elements)
+
+
+def _load(text: bytes) -> object:
+    try:
+        return json.loads(text.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except RecursionError:
+        raise NotJson("The body is nested too deeply to be a claim result.") from None
+    except (
+        ValueError
+    ) as error:  # UnicodeDecodeError and JSONDecodeError are two; neither repeats the body to the caller
+        raise NotJson(f"The body is not JSON: {_sentence(error)}.") from None
+
+
+def _sentence(error: ValueError) -> str:
+    """What is wrong, without the text around it, which may be about a patient."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at line {error.lineno} column {error.colno}"
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start} is not UTF-8"
+    return str(error) if isinstance(error, _Malformed) else "a number has too many digits"
+
+
+class _Malformed(ValueError):
+    """JSON that Python's reader would take and two other readers would understand differently."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _Malformed("an object names a field twice")
+    return found
+
+
+def _no_constant(_name: str) -> object:
+    raise _Malformed("NaN and Infinity are not JSON numbers")
+
+
+def _read_or_reject(element: object, ordinals: Counter[tuple[str, ...]]) -> ClaimResult | Rejected:
+    try:
+        return _read(element, ordinals)
+    except NotAClaimResult as refused:
+        errors = tuple(f"{error['loc']}: {error['msg']}" for error in refused.errors)
+        return Rejected(_identifier(element, "claim_id", 38), _identifier(element, "payer_claim_id", 50), errors)
+
+
+def _read(element: object, ordinals: Counter[tuple[str, ...]]) -> ClaimResult:
+    try:
+        given = ClaimResultIn.model_validate(element)
+    except ValidationError as error:
+        raise NotAClaimResult(_field_errors(error)) from None
+    same = (given.payer.id, given.payer_claim_id, given.claim_id, given.status)
+    ordinals[same] += 1
+    return _result(given, ordinals[same] - 1)
+
+
+def _result(given: ClaimResultIn, ordinal: int) -> ClaimResult:
+    return ClaimResult(
+        claim_id=given.claim_id,
+        payer_claim_id=given.payer_claim_id,
+        payer_ids=(given.payer.id,),
+        payer_name=given.payer.name,
+        status=ClaimStatus(given.status),
+        raw_status=given.status,
+        adjudicated_on=given.adjudicated_on,
+        currency=given.currency.lower(),
+        charged=given.charged,
+        paid=given.paid,
+        stated_responsibility=None,
+        adjustments=_adjustments(given.adjustments),
+        lines=tuple(
+            ServiceLine(
+                procedure=line.procedure,
+                modifiers=(),
+                service_date=line.service_date,
+                units="1",
+                charged=line.charged,
+                paid=line.paid,
+                adjustments=_adjustments(line.adjustments),
+                line_ref="",
+            )
+            for line in given.lines
+        ),
+        original_payer_claim_id="",
+        test=False,
+        ordinal=ordinal,
+    )
+
+
+def _adjustments(given: list[AdjustmentIn]) -> tuple[Adjustment, ...]:
+    return tuple(Adjustment(adjustment.group, adjustment.code, adjustment.amount) for adjustment in given)
+
+
+def _field_errors(error: ValidationError) -> list[FieldError]:
+    details = error.errors(include_url=False, include_context=False, include_input=False)[:MAX_ERRORS]
+    return [{"loc": _place(detail["loc"]), "msg": _plain(detail["msg"])} for detail in details]
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    """Where, as `lines.0.charged`; a field name the sender made up is shown only as far as it is harmless."""
+    parts = ["".join(character for character in str(part) if character.isalnum() or character == "_") for part in loc]
+    return ".".join(part.encode("ascii", "ignore").decode()[:40] for part in parts) or "body"
+
+
+def _plain(message: str) -> str:
+    return message.removeprefix("Value error, ")
+
+
+def _identifier(element: object, field: str, max_chars: int) -> str:
+    """The id of a broken element, as far as it has one."""
+    value = cast("dict[str, object]", element).get(field) if isinstance(element, dict) else None
+    if isinstance(value, str) and len(value) <= max_chars and value.isascii() and value.isprintable():
+        return value
+    return ""
