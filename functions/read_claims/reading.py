@@ -5,6 +5,7 @@ from typing import Final
 
 from billing.claim import ClaimResult
 from edges.formats.rejected import Rejected
+from edges.formats.x12_segments import Unreadable
 
 Reading = ClaimResult | Rejected
 """One claim of a body: read, or not readable with its reasons."""
@@ -21,22 +22,27 @@ def readings(body: bytes, content_type: str, warnings: list[str]) -> Iterator[Re
     """
     for claim in _reader(body, content_type, warnings):
         if isinstance(claim, ClaimResult) and weight_of(claim) > RESULT_BYTES:
-            yield Rejected(
-                claim.claim_id, claim.payer_claim_id, ("claim: too many lines and adjustments to keep",)
-            )
+            yield Rejected(claim.claim_id, claim.payer_claim_id, ("claim: too many lines and adjustments to keep",))
         else:
             yield claim
 
 
 def _reader(body: bytes, content_type: str, warnings: list[str]) -> Iterator[Reading]:
-    # The JSON reader brings pydantic with it: 835 files do not pay for that.
+    # Imported when needed: the JSON reader brings pydantic with it, and 835 files do not pay for that.
     if content_type == X12:
         from edges.formats.x12_835 import read_835
 
         return read_835(body, warnings)
-    from edges.formats.claim_json import read_json
+    return _json(body)
 
-    return read_json(body)
+
+def _json(body: bytes) -> Iterator[Reading]:
+    from edges.formats.claim_json import NotAClaimResult, NotJson, parse_batch
+
+    try:
+        return iter(parse_batch(body))
+    except (NotJson, NotAClaimResult) as unreadable:  # the door let it in: its rules were others then
+        raise Unreadable(str(unreadable)) from unreadable
 
 
 def weight_of(result: ClaimResult) -> int:
