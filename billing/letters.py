@@ -103,6 +103,8 @@ def _letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[_Written]:
         case FactKind.INVOICE_PAST_DUE:
             return _past_due(fact, desk)
         case FactKind.NOTICE_BOUNCED:
+            if fact.data["notice"] == NoticeKind.STAFF_ALERT:
+                return ()  # an alert about an alert that came back would come back too
             reason = f"A mail to client {fact.client} came back: their address does not take it."
             return _staff(desk, reason, "Ask the client for a working address. An announced charge was cancelled.")
         case _:

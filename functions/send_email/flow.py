@@ -15,7 +15,7 @@ from billing.facts import Fact, FactKind, Message, WakeKind
 from billing.ids import contact_key, practice_key, provider_key
 from billing.invoice import Invoice
 from billing.letters import Desk, Outgoing, accepted, letters_for, reminder
-from billing.notice import Posting
+from billing.notice import NoticeKind, Posting
 from billing.policy import Practice, Provider
 from billing.ports import Conflict, Insert, Mailer, Refused, Store, TryAgain, Update, Write
 
@@ -28,7 +28,7 @@ def run(message: Message, *, store: Store, mailer: Mailer, now: datetime) -> Non
     match message.kind, store.get(message.key):
         case WakeKind.REMIND, Invoice() as invoice:
             outgoing = reminder(_desk(store, invoice.practice, invoice.client), now)
-            letters = (outgoing,) if outgoing else ()
+            letters: tuple[Outgoing, ...] = (outgoing,) if outgoing else ()
             practice, client = invoice.practice, invoice.client
         case _, Fact() as fact:
             letters = letters_for(fact, _desk(store, fact.practice, fact.client), now)
@@ -57,8 +57,8 @@ def _desk(store: Store, practice_id: str, client: str) -> Desk:
 
 def _send(store: Store, mailer: Mailer, practice: str, client: str, outgoing: Outgoing, now: datetime) -> None:
     posting = Posting(practice, client, outgoing.notice_id, 1, outgoing.letter.kind, now, outgoing.invoice_ids)
-    before, sent = store.get_many([posting.key, _sent(posting, "", now).key])
-    if sent is not None:
+    before, *ended = store.get_many([posting.key, _sent(posting, "", now).key, _refused(posting, "", now).key])
+    if any(ended):
         _remember(store, posting, outgoing, None, now)
         return
     if before is None:
@@ -77,11 +77,12 @@ def _send(store: Store, mailer: Mailer, practice: str, client: str, outgoing: Ou
 def _remember(store: Store, posting: Posting, outgoing: Outgoing, fact: Fact | None, now: datetime) -> None:
     """Commit the fact with what follows from it, decided on the books as they are at this moment.
 
-    `fact` None: the mail was sent before, only what follows may be missing (a reminder joined the day's mail).
+    `fact` None: the mail was sent (or refused) before, only what follows may be missing (a reminder joined the day's
+    mail). What a refused mail announced does not happen, but a refused reminder is not tried again before its next day.
     """
     for _ in range(TRIES):
         writes: tuple[Write, ...] = (Insert(fact),) if fact else ()
-        if fact is None or fact.kind == FactKind.NOTICE_SENT or outgoing.letter.kind == "reminder":
+        if fact is None or fact.kind == FactKind.NOTICE_SENT or outgoing.letter.kind is NoticeKind.REMINDER:
             practice = store.get(practice_key(posting.practice))
             assert isinstance(practice, Practice), f"no practice {posting.practice}"
             books = Books.expect(store, posting.practice, posting.client)
