@@ -1,7 +1,6 @@
 """Read claim results from our own JSON: one result, or a batch in which a broken one costs only itself."""
 
 import json
-from collections import Counter
 from typing import Any, Final, TypedDict, cast
 
 from pydantic import ValidationError
@@ -38,19 +37,21 @@ def parse_batch(text: bytes) -> tuple[ClaimResult | Rejected, ...]:
 
     A body is one result, whose errors raise NotAClaimResult, or `{"results": [1 to 500 of them]}`, where a broken one
     becomes `Rejected` and the others go on. Raises NotJson for what is not JSON.
+
+    Each result stands alone, whatever came beside it, so its ordinal is 0: the same result twice in a batch is one
+    result delivered twice, unlike in an 835, whose transaction may hold equal decisions.
     """
     body = _load(text)
     if not isinstance(body, dict):
         raise NotAClaimResult([{"loc": "body", "msg": "must be a claim result or an object with results"}])
-    ordinals: Counter[tuple[str, ...]] = Counter()
     if "results" not in body:
-        return (_read(body, ordinals),)
+        return (_read(body),)
     elements = body["results"]
     if len(body) > 1:
         raise NotAClaimResult([{"loc": "body", "msg": "an object with results has no other fields"}])
     if not isinstance(elements, list) or not 1 <= len(elements) <= MAX_RESULTS:
         raise NotAClaimResult([{"loc": "results", "msg": f"must be a list of 1 to {MAX_RESULTS} claim results"}])
-    return tuple(_read_or_reject(element, ordinals) for element in elements)
+    return tuple(_read_or_reject(element) for element in elements)
 
 
 def _load(text: bytes) -> object:
@@ -58,9 +59,7 @@ def _load(text: bytes) -> object:
         return json.loads(text.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant)
     except RecursionError:
         raise NotJson("The body is nested too deeply to be a claim result.") from None
-    except (
-        ValueError
-    ) as error:  # UnicodeDecodeError and JSONDecodeError are two; neither repeats the body to the caller
+    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
         raise NotJson(f"The body is not JSON: {_sentence(error)}.") from None
 
 
@@ -88,25 +87,21 @@ def _no_constant(_name: str) -> object:
     raise _Malformed("NaN and Infinity are not JSON numbers")
 
 
-def _read_or_reject(element: object, ordinals: Counter[tuple[str, ...]]) -> ClaimResult | Rejected:
+def _read_or_reject(element: object) -> ClaimResult | Rejected:
     try:
-        return _read(element, ordinals)
+        return _read(element)
     except NotAClaimResult as refused:
         errors = tuple(f"{error['loc']}: {error['msg']}" for error in refused.errors)
         return Rejected(_identifier(element, "claim_id", 38), _identifier(element, "payer_claim_id", 50), errors)
 
 
-def _read(element: object, ordinals: Counter[tuple[str, ...]]) -> ClaimResult:
+def _read(element: object) -> ClaimResult:
+    if not isinstance(element, dict):
+        raise NotAClaimResult([{"loc": "body", "msg": "must be an object"}])
     try:
         given = ClaimResultIn.model_validate(element)
     except ValidationError as error:
         raise NotAClaimResult(_field_errors(error)) from None
-    same = (given.payer.id, given.payer_claim_id, given.claim_id, given.status)
-    ordinals[same] += 1
-    return _result(given, ordinals[same] - 1)
-
-
-def _result(given: ClaimResultIn, ordinal: int) -> ClaimResult:
     return ClaimResult(
         claim_id=given.claim_id,
         payer_claim_id=given.payer_claim_id,
@@ -135,7 +130,7 @@ def _result(given: ClaimResultIn, ordinal: int) -> ClaimResult:
         ),
         original_payer_claim_id="",
         test=False,
-        ordinal=ordinal,
+        ordinal=0,
     )
 
 
