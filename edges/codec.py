@@ -10,7 +10,6 @@ before writers.
 """
 
 import dataclasses
-import hashlib
 import types
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
@@ -54,6 +53,9 @@ webhooks does not pay for plans. A test holds this to every record of billing/."
 
 NOT_FIELDS: Final = frozenset({"pk", "sk", "type", "due_shard", "due_at"})
 """Attributes of a row that are no fields of its record: its address, its type and its entry in the due index."""
+STORED_AS: Final[Mapping[tuple[str, str], str]] = {("Attempt", "kind"): "way"}
+"""Fields whose attribute has another name. The stream's filter takes every row with `kind` for a fact; an attempt's
+kind is something else."""
 ALWAYS_WRITTEN: Final = frozenset({"version", "kind", "expires"})
 """Fields the table itself looks at (guards, the stream's filter, forgetting), default or not."""
 
@@ -64,6 +66,7 @@ class UnreadableRow(Exception):
 
 class _Field(NamedTuple):
     name: str
+    attribute: str
     encode: Callable[[Any], "AttributeValueTypeDef"]
     default: object
 
@@ -72,7 +75,8 @@ class _Plan(NamedTuple):
     """How one dataclass is written and read, worked out once."""
 
     fields: tuple[_Field, ...]
-    decoders: dict[str, Callable[[Any], Any]]
+    decoders: dict[str, tuple[str, Callable[[Any], Any]]]
+    """By attribute: the field it belongs to, and how it is read."""
 
 
 class _Coder(NamedTuple):
@@ -118,29 +122,28 @@ def class_of(record_type: str) -> type:
     return next(c for c in classes if getattr(c, "TYPE", None) == record_type)
 
 
-@cache
-def shard_of(pk: str, shards: int) -> int:
-    """Which shard of the due index a partition's rows wake in: stable, and even over many partitions."""
-    return int.from_bytes(hashlib.sha256(pk.encode()).digest()[:4], "big") % shards
+def is_fact(record_class: type) -> bool:
+    """Whether the stream relays this record's rows when they are inserted: those that have the attribute `kind`."""
+    return "kind" in _plan(record_class).decoders
 
 
 def _write_fields(plan: _Plan, value: object, item: "dict[str, AttributeValueTypeDef]") -> None:
-    for name, encode_field, default in plan.fields:
+    for name, attribute, encode_field, default in plan.fields:
         content = getattr(value, name)
         if content != default:
-            item[name] = encode_field(content)
+            item[attribute] = encode_field(content)
 
 
 def _read_fields(cls: type, fields: Mapping[str, Any]) -> Any:
     decoders = _plan(cls).decoders
     values = {}
-    for name, attribute in fields.items():
-        decode_field = decoders.get(name)
-        if decode_field is None:
+    for attribute, content in fields.items():
+        if attribute not in decoders:
             raise ValueError(
-                f"{cls.__name__} has no field {name!r}: written by newer code? Deploy readers before writers"
+                f"{cls.__name__} has no field {attribute!r}: written by newer code? Deploy readers before writers"
             )
-        values[name] = decode_field(attribute)
+        name, decode_field = decoders[attribute]
+        values[name] = decode_field(content)
     return cls(**values)
 
 
@@ -149,10 +152,12 @@ def _plan(cls: type) -> _Plan:
     hints = get_type_hints(cls)
     fields, decoders = [], {}
     for field in dataclasses.fields(cls):
-        assert field.name not in NOT_FIELDS, f"{cls.__name__}.{field.name}: this name belongs to the row itself"
-        coder = _coder(hints[field.name], f"{cls.__name__}.{field.name}")
-        fields.append(_Field(field.name, coder.encode, _default(field)))
-        decoders[field.name] = coder.decode
+        name = field.name
+        assert name not in NOT_FIELDS, f"{cls.__name__}.{name}: this name belongs to the row itself"
+        attribute = STORED_AS.get((cls.__name__, name), name)
+        coder = _coder(hints[name], f"{cls.__name__}.{name}")
+        fields.append(_Field(name, attribute, coder.encode, _default(field)))
+        decoders[attribute] = (name, coder.decode)
     return _Plan(tuple(fields), decoders)
 
 

@@ -20,7 +20,8 @@ from billing.invoice import Invoice, Source
 from billing.plan import Instalment, Plan
 from billing.policy import Policy, Practice
 from billing.stripe_event import StripeEvent
-from edges.codec import HOMES, UnreadableRow, class_of, decode, encode, shard_of
+from edges.codec import HOMES, UnreadableRow, class_of, decode, encode, is_fact
+from edges.table import shard_of
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -75,6 +76,11 @@ def test_every_record_reads_back_as_it_was_written(record_class: type) -> None:
 def test_every_record_class_has_a_home_and_no_home_is_empty() -> None:
     assert {c.TYPE for c in every_record_class()} == set(HOMES)
     assert {record_type: class_of(record_type) for record_type in HOMES} == {c.TYPE: c for c in every_record_class()}
+
+
+def test_only_facts_have_the_attribute_that_the_stream_relays() -> None:
+    relayed = {c.TYPE for c in every_record_class() if is_fact(c)}
+    assert relayed == {"fact", "body", "slice", "result", "submission", "stripe_event"}
 
 
 def full_invoice() -> Invoice:

@@ -1,0 +1,108 @@
+"""AWS clients: made when first used, from one session, with pinned time-outs and retries.
+
+botocore alone, without boto3's resources: importing less is what a cold start consists of. One session for all, since a
+second one reads every service description again.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
+
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004 - botocore's own name
+from botocore.session import Session
+
+from billing.ports import TryAgain
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sesv2 import SESV2Client
+    from mypy_boto3_sqs import SQSClient
+
+CONFIG: Final = Config(
+    connect_timeout=2,
+    read_timeout=8,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    # Path style works with every endpoint, a local one included; there are no bucket names to resolve.
+    s3={"addressing_style": "path"},
+)
+"""Three tries of at most 10 s fit into every function's time-out; what fails longer is redelivered instead."""
+
+THROTTLES: Final = frozenset(
+    {
+        "InternalServerError",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "ServiceUnavailable",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottlingError",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
+    }
+)
+"""Error codes that say *later*, whatever the HTTP status."""
+
+
+@cache
+def _session() -> Session:
+    return Session()
+
+
+@overload
+def client(service: Literal["dynamodb"]) -> "DynamoDBClient": ...
+@overload
+def client(service: Literal["s3"]) -> "S3Client": ...
+@overload
+def client(service: Literal["secretsmanager"]) -> "SecretsManagerClient": ...
+@overload
+def client(service: Literal["sesv2"]) -> "SESV2Client": ...
+@overload
+def client(service: Literal["sqs"]) -> "SQSClient": ...
+def client(service: str) -> Any:
+    """The one low-level client of a service in this process. Region, keys and endpoint come from the environment."""
+    return _client(service)
+
+
+@cache
+def _client(service: str) -> Any:
+    return _session().create_client(service, config=CONFIG)
+
+
+@cache
+def secret(secret_id: str) -> str:
+    """The text of a secret, read once per process. Stripe and our links accept an old secret's successor only after
+    a new deployment; both sides allow a day for that."""
+    with passing_faults():
+        return client("secretsmanager").get_secret_value(SecretId=secret_id)["SecretString"]
+
+
+def code_of(error: ClientError) -> str:
+    """AWS's error code, or ""."""
+    return error.response.get("Error", {}).get("Code", "")
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether trying again later may help: a throttle, a fault on AWS's side, a connection that failed or hung."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= 500 or status == 429 or code_of(error) in THROTTLES
+    return isinstance(error, ConnectionError | HTTPClientError)
+
+
+@contextmanager
+def passing_faults() -> Iterator[None]:
+    """Turn what passes by itself into TryAgain; everything else stays what it is."""
+    try:
+        yield
+    except (ClientError, ConnectionError, HTTPClientError) as error:
+        if is_passing(error):
+            raise TryAgain(f"AWS: {type(error).__name__}: {error}") from error
+        raise

@@ -1,0 +1,39 @@
+"""What every implementation of the table agrees on: the limits of a commit, and how the due index is written.
+
+Apart from edges/store.py so that the in-memory table of the tests and the simulator shares it without an AWS SDK.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Final
+
+from billing.ids import Key
+
+MAX_WRITES: Final = 100
+"""DynamoDB's limit for one transaction. At most 40 invoices go into one commit (design), so nothing comes near it."""
+
+
+@lru_cache(maxsize=65_536)
+def shard_of(pk: str, shards: int) -> int:
+    """Which shard of the due index a partition's rows wake in: stable, and even over many partitions."""
+    return int.from_bytes(hashlib.sha256(pk.encode()).digest()[:4], "big") % shards
+
+
+def due_until(until: datetime) -> str:
+    """The upper bound of what is due at `until`: entries read `instant#kind`, and `$` is the sign after `#`."""
+    return f"{until:%Y-%m-%dT%H:%M:%SZ}$"
+
+
+def leased(due_at: str, until: datetime) -> str:
+    """An entry of the due index moved to `until`, its kind kept."""
+    _, kind = due_at.split("#", 1)
+    return f"{until:%Y-%m-%dT%H:%M:%SZ}#{kind}"
+
+
+def check_commit(keys: Sequence[Key]) -> None:
+    """Assert what DynamoDB would refuse without saying where it came from: nothing, too much, one row twice."""
+    assert keys, "a commit of nothing: the flow decided to change nothing and should have returned"
+    assert len(keys) <= MAX_WRITES, f"{len(keys)} writes in one commit, at most {MAX_WRITES}: split the work"
+    assert len(set(keys)) == len(keys), f"one row twice in a commit: {sorted(k for k in keys if keys.count(k) > 1)}"
