@@ -48,6 +48,7 @@ class Practice:
     email: str
     online_payments: bool = True
     policy: Policy = field(default_factory=Policy)
+    stripe_account: str = ""
 
     @property
     def key(self) -> Key:

@@ -1,0 +1,72 @@
+"""From the bytes of a request to one of the models of this folder, or to the answer that names what is wrong with them.
+
+415 not JSON by its name, 413 too much of it, 400 not JSON by its content, 422 JSON that is not what this call takes.
+"""
+
+import json
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+MAX_BODY_BYTES: Final = 1_000_000
+MAX_ERRORS: Final = 20
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class BadInput(Exception):
+    """The request cannot be taken as it is; `errors` are field by field where there are fields."""
+
+    def __init__(self, status: int, detail: str, errors: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.errors = errors
+
+
+def parse(model: type[Model], body: bytes, content_type: str) -> Model:
+    """The body as a `model`. Raises BadInput with the status and what to send instead."""
+    if media_type(content_type) != "application/json":
+        raise BadInput(415, "Send the body as application/json.")
+    if len(body) > MAX_BODY_BYTES:
+        raise BadInput(413, f"The body is larger than {MAX_BODY_BYTES:,} bytes.")
+    try:
+        return model.model_validate(_load(body))
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=False, include_input=False)[:MAX_ERRORS]
+        errors = tuple((_place(detail["loc"]), detail["msg"].removeprefix("Value error, ")) for detail in details)
+        raise BadInput(422, "Some fields cannot be taken as they are; see errors.", errors) from None
+
+
+def media_type(content_type: str) -> str:
+    """`application/json` of "Application/JSON; charset=utf-8"."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def _load(body: bytes) -> object:
+    if not body.strip():
+        raise BadInput(400, "The body is empty.")
+    try:
+        return json.loads(body.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except RecursionError:
+        raise BadInput(400, "The body is nested too deeply.") from None
+    except ValueError as error:  # not UTF-8, not JSON, or one of the two below; what was sent is not repeated
+        where = f" at line {error.lineno} column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise BadInput(400, f"The body is not JSON that every reader understands alike{where}.") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a field stands twice in one object")
+    return found
+
+
+def _no_constant(_name: str) -> object:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    """Where, as `lines.0.charged`; a field name the sender made up is shown only as far as it is harmless."""
+    parts = ["".join(c for c in str(part) if c.isascii() and (c.isalnum() or c == "_"))[:40] for part in loc]
+    return ".".join(parts) or "body"

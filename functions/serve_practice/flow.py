@@ -1,0 +1,165 @@
+"""What a practice's own systems may ask and tell: clients, clinicians, submitted claims, accounts, holds, policies.
+
+Each function is one call: it reads, decides, commits at most once, and returns what the call shows. All raise TryAgain
+where another writer was first: the same call again then decides anew.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from billing.account import Account, Books, Contact
+from billing.claim_state import Hold, Submission
+from billing.ids import account_key, contact_key, facts_pk, holds_pk, practice_key
+from billing.invoice_lines import InvoiceLines
+from billing.policy import Policy, Practice, Provider
+from billing.ports import Insert, Refused, Store, Update, Write
+
+
+@dataclass(frozen=True)
+class Client:
+    """Who a client is (contact) and whom they see (account)."""
+
+    contact: Contact
+    account: Account
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Everything an account's view is made from."""
+
+    books: Books
+    lines: tuple[InvoiceLines, ...]
+    time_zone: str
+
+
+def put_client(store: Store, wanted: Contact, provider: str) -> tuple[Client, bool]:
+    """Create the client with an empty account, or update them -> the client, and whether it is new.
+
+    Raises Refused where the email on file is another: that needs the client's own request and an approval (PORT-5).
+    """
+    practice, client = wanted.practice, wanted.client
+    keys = (practice_key(practice), contact_key(practice, client), account_key(practice, client))
+    owner, contact, account = store.get_many(keys)
+    if not isinstance(owner, Practice):
+        raise Refused("no_practice", f"Practice {practice} is not set up yet: PUT /v1/practices/{practice} first.")
+    writes: list[Write] = []
+    if isinstance(contact, Contact):
+        wanted = _same_person(contact, wanted)
+        if wanted != contact:
+            wanted = replace(wanted, version=contact.version + 1)
+            writes.append(Update(wanted))
+    else:
+        writes.append(Insert(wanted))
+    if not isinstance(account, Account):
+        account = Account(practice, client, 1, provider)
+        writes.append(Insert(account))
+    elif account.provider != provider:
+        account = replace(account, provider=provider, version=account.version + 1)
+        writes.append(Update(account))
+    if writes:
+        store.commit(*writes)
+    return Client(wanted, account), contact is None
+
+
+def _same_person(contact: Contact, wanted: Contact) -> Contact:
+    """`contact` with what was sent, at its version; what we learnt ourselves stays."""
+    if contact.email.casefold() != wanted.email.casefold():
+        raise Refused(
+            "email_change_needs_approval",
+            "The email on file is another one. A change is asked for by the client and approved by the provider; "
+            "support then carries it out.",
+            rule="PORT-5",
+        )
+    return replace(wanted, version=contact.version, email=contact.email, mail_bounces=contact.mail_bounces)
+
+
+def put_practice(store: Store, wanted: Practice) -> tuple[Practice, bool]:
+    """Create or update the practice -> the practice, and whether it is new. Its policies stay as they are."""
+    stored = store.get(wanted.key)
+    if not isinstance(stored, Practice):
+        store.commit(Insert(wanted))
+        return wanted, True
+    wanted = replace(wanted, version=stored.version, policy=stored.policy)
+    if wanted != stored:
+        wanted = replace(wanted, version=stored.version + 1)
+        store.commit(Update(wanted))
+    return wanted, False
+
+
+def put_provider(store: Store, wanted: Provider) -> tuple[Provider, bool]:
+    """Create or update a clinician -> the clinician, and whether they are new."""
+    stored = store.get(wanted.key)
+    if not isinstance(stored, Provider):
+        store.commit(Insert(wanted))
+        return wanted, True
+    wanted = replace(wanted, version=stored.version)
+    if wanted != stored:
+        wanted = replace(wanted, version=stored.version + 1)
+        store.commit(Update(wanted))
+    return wanted, False
+
+
+def submit_claim(store: Store, wanted: Submission) -> tuple[Submission, bool]:
+    """Store a claim that was sent to a payer -> the submission, and whether it is new.
+
+    It is a fact: results that waited for it (`unmatched_claim`) are then looked at again. Raises Refused 404 for an
+    unknown client, 409 where this id is another claim's.
+    """
+    stored, account = store.get_many((wanted.key, account_key(wanted.practice, wanted.claim.client_id)))
+    if isinstance(stored, Submission):
+        if stored.claim != wanted.claim:
+            raise Refused(
+                "claim_differs",
+                f"Claim {wanted.claim.claim_id} was submitted before with other content. A corrected claim needs an "
+                "id of its own.",
+            )
+        return stored, False
+    if not isinstance(account, Account):
+        raise unknown_client(wanted.claim.client_id)
+    store.commit(Insert(wanted))
+    return wanted, True
+
+
+def show_account(store: Store, practice: str, client: str) -> Shown:
+    """Read an account. Raises Refused 404 for an unknown client."""
+    books = Books.read(store, practice, client)
+    if books is None:
+        raise unknown_client(client)
+    owner = _practice(store, practice)
+    lines = store.partition(facts_pk(practice, client), "LINES#") if books.invoices else []
+    return Shown(books, tuple(one for one in lines if isinstance(one, InvoiceLines)), owner.time_zone)
+
+
+def open_holds(store: Store, practice: str) -> list[Hold]:
+    """Every claim result of the practice that waits for a person (DESK-5)."""
+    return [row for row in store.partition(holds_pk(practice), "HOLD#") if isinstance(row, Hold)]
+
+
+def policies(store: Store, practice: str) -> Policy:
+    """What the practice chose (DESK-6)."""
+    return _practice(store, practice).policy
+
+
+def change_policies(store: Store, practice: str, change: Callable[[Policy], Policy]) -> Policy:
+    """Apply `change` to what the practice chose -> what holds from now on."""
+    owner = _practice(store, practice)
+    policy = change(owner.policy)
+    if policy != owner.policy:
+        store.commit(Update(replace(owner, policy=policy, version=owner.version + 1)))
+    return policy
+
+
+def unknown_client(client: str) -> Refused:
+    """No such client in this practice."""
+    return Refused(
+        "unknown_client", f"There is no client {client}: create it with PUT /v1/clients/{client}.", status=404
+    )
+
+
+def _practice(store: Store, practice: str) -> Practice:
+    owner = store.get(practice_key(practice))
+    if not isinstance(owner, Practice):
+        raise Refused(
+            "no_practice", f"There is no practice {practice}: PUT /v1/practices/{practice} first.", status=404
+        )
+    return owner
