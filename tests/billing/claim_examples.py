@@ -1,0 +1,76 @@
+"""A claim of $150.00 that owes $62.50, and what the tests about claim results change of it."""
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from billing.claim import Adjustment, ClaimResult, ClaimStatus, ServiceLine, SubmittedClaim, SubmittedLine
+
+SESSION_DAY = date(2026, 10, 30)
+
+DISCOUNT = Adjustment("CO", "45", 4500)
+DEDUCTIBLE = Adjustment("PR", "1", 4000)
+COPAY = Adjustment("PR", "3", 2250)
+
+SUBMITTED = SubmittedClaim(
+    claim_id="KB7Q2M9X41",
+    client_id="client_of_riverbend",
+    provider_id="provider_of_riverbend",
+    payer_id="87726",
+    member_id="MBR0001",
+    charged=15000,
+    service_date=SESSION_DAY,
+    secondary_payer_id="",
+    lines=(SubmittedLine("90834", (), "1", SESSION_DAY, 15000, ("F41.1",), "session_1"),),
+)
+SUBMITTED_WITH_SECONDARY = replace(SUBMITTED, secondary_payer_id="77777")
+
+
+def service(*adjustments: Adjustment, charged: int = 15000, **changes: Any) -> ServiceLine:
+    """A line that balances: what is not adjusted was paid."""
+    line = ServiceLine(
+        procedure="90834",
+        modifiers=(),
+        service_date=SESSION_DAY,
+        units="1",
+        charged=charged,
+        paid=charged - sum(adjustment.amount for adjustment in adjustments),
+        adjustments=adjustments,
+        line_ref="",
+    )
+    return replace(line, **changes)
+
+
+def decided(*adjustments: Adjustment, charged: int = 15000, **changes: Any) -> ClaimResult:
+    """A result with one line that balances, as an 835 would state it."""
+    line = service(*adjustments, charged=charged)
+    result = ClaimResult(
+        claim_id="KB7Q2M9X41",
+        payer_claim_id="2026000123",
+        payer_ids=("87726", "1512345678"),
+        payer_name="EXAMPLE HEALTH PLAN",
+        status=ClaimStatus.PROCESSED_PRIMARY,
+        raw_status="1",
+        adjudicated_on=date(2026, 11, 20),
+        currency="usd",
+        charged=charged,
+        paid=line.paid,
+        stated_responsibility=sum(adjustment.amount for adjustment in adjustments if adjustment.group == "PR"),
+        adjustments=(),
+        lines=(line,),
+        original_payer_claim_id="",
+        test=False,
+        ordinal=0,
+    )
+    return replace(result, **changes)
+
+
+OWES_62_50 = decided(DISCOUNT, DEDUCTIBLE, COPAY)
+REVERSAL_OF_IT = decided(
+    *(replace(adjustment, amount=-adjustment.amount) for adjustment in (DISCOUNT, DEDUCTIBLE, COPAY)),
+    charged=-15000,
+    status=ClaimStatus.REVERSAL,
+    raw_status="22",
+    stated_responsibility=0,
+)
+DUPLICATE_DENIAL = decided(Adjustment("OA", "18", 15000), payer_claim_id="2026000200")
