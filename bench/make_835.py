@@ -73,11 +73,11 @@ def _claim(number: int, draw: random.Random) -> tuple[int, list[str]]:
         "NM1*QC*1*SAMPLE*PAT****MI*MBR0001",
         "NM1*74*1*SAMPLE*PATRICIA****C*MBR0001",
         "NM1*82*2*EXAMPLE CLINIC*****XX*1234567893",
+        "MOA***MA01",
         "REF*CE*EXAMPLE PLAN",
         f"DTM*232*{day}",
         f"DTM*233*{day}",
         "DTM*050*20261101",
-        "MOA***MA01",
     ]
     return paid_total, head + lines
 
