@@ -1,5 +1,5 @@
-"""The shapes of what the API answers, as contract.md writes them. For the type checker, which holds `edges/views.py` to
-them, and for the OpenAPI document; nothing imports this module to answer a request.
+"""The shapes of what the API answers, as contract.md writes them. For the type checker, which holds the views to them,
+and for the OpenAPI document. The views themselves do not import this module, so that the ingress starts without it.
 
 Amounts are integer cents, instants ISO 8601 with offset, days ISO 8601 dates.
 """
@@ -10,6 +10,7 @@ from typing_extensions import TypedDict  # pydantic reads the one of `typing` fr
 
 from billing.invoice import Status
 from billing.plan import InstalmentStatus, PlanStatus
+from billing.policy import AutopayDelay
 
 
 class InputError(TypedDict):
@@ -181,3 +182,80 @@ class Health(TypedDict):
     """The service answers."""
 
     status: Literal["ok"]
+
+
+class Client(TypedDict):
+    """A client as the practice told us; the phone number in E.164."""
+
+    client_id: str
+    name: str
+    email: str
+    phone: str
+    state: str
+    provider_id: str | None
+    portal_eligible: bool
+
+
+class Practice(TypedDict):
+    """The practice itself."""
+
+    practice_id: str
+    name: str
+    time_zone: str
+    phone: str
+    email: str
+    online_payments: bool
+    stripe_account: str | None
+
+
+class Provider(TypedDict):
+    """A clinician."""
+
+    provider_id: str
+    name: str
+    email: str
+    npi: str
+    tax_id: str
+    phone: str
+
+
+class SubmittedLine(TypedDict):
+    """One service as it was sent to the payer."""
+
+    procedure: str
+    modifiers: list[str]
+    units: str
+    service_date: str | None
+    charged: int
+    diagnoses: list[str]
+    session_id: str | None
+
+
+class SubmittedClaim(TypedDict):
+    """A claim as it was sent to the payer."""
+
+    claim_id: str
+    client_id: str
+    provider_id: str
+    payer_id: str
+    member_id: str | None
+    charged: int
+    service_date: str
+    secondary_payer_id: str | None
+    lines: list[SubmittedLine]
+    submitted_at: str
+
+
+class Policies(TypedDict):
+    """What the practice chose. Hours are elapsed, days are dates in its time zone, `default_cap` is cents."""
+
+    autopay_delay: AutopayDelay
+    autopay_offered: bool
+    minimum_notice_hours: int
+    retry_days: list[int]
+    fsa_autopay: bool
+    default_cap: int
+    payment_window_days: int
+    reminder_days: list[int]
+    accept_test_files: bool
+    bill_reviewable: bool

@@ -1,4 +1,4 @@
-"""Records as contract.md shows them: a client's account, a plan, the holds.
+"""Records as contract.md shows them: a client's account, a plan, the holds, and what a practice told us.
 
 Each view takes what was read and returns plain JSON values; the shapes are those of `edges/answers.py`, which only the
 type checker reads here.
@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from billing.account import Books
-from billing.claim_state import Hold
+from billing.account import Account, Books, Contact
+from billing.claim_state import Hold, Submission
 from billing.explain import ExplainedLine
 from billing.gates import Gate
 from billing.invoice import Invoice, Source, Status
@@ -17,6 +17,7 @@ from billing.invoice_lines import InvoiceLines
 from billing.payment import Attempt, AttemptKind, AttemptState, Card
 from billing.period import morning
 from billing.plan import CHARGE_AFTER_ISSUE, InstalmentStatus, Plan, PlanStatus
+from billing.policy import Policy, Practice, Provider
 
 if TYPE_CHECKING:
     from edges import answers
@@ -45,7 +46,7 @@ NEXT_STEP: Final[dict[str, str]] = {
 """What a person does about a hold, by its reason (DESK-5)."""
 
 
-def account(books: Books, lines: Iterable[InvoiceLines], time_zone: str) -> "answers.Account":
+def client_account(books: Books, lines: Iterable[InvoiceLines], time_zone: str) -> "answers.Account":
     """A client's account. `time_zone` is the practice's: instalments issue in the morning there."""
     explained = {one.invoice_id: one for one in lines}
     card = books.default_card
@@ -100,6 +101,88 @@ def holds(rows: Iterable[Hold]) -> "answers.Holds":
             }
             for row in sorted(rows, key=lambda row: (row.held_at, row.hold_id))
         ]
+    }
+
+
+def client(contact: Contact, account: Account) -> "answers.Client":
+    """A client as the practice told us."""
+    return {
+        "client_id": contact.client,
+        "name": contact.name,
+        "email": contact.email,
+        "phone": contact.phone,
+        "state": contact.state,
+        "provider_id": account.provider or None,
+        "portal_eligible": contact.portal_eligible,
+    }
+
+
+def practice(row: Practice) -> "answers.Practice":
+    """The practice itself."""
+    return {
+        "practice_id": row.practice,
+        "name": row.name,
+        "time_zone": row.time_zone,
+        "phone": row.phone,
+        "email": row.email,
+        "online_payments": row.online_payments,
+        "stripe_account": row.stripe_account or None,
+    }
+
+
+def provider(row: Provider) -> "answers.Provider":
+    """A clinician."""
+    return {
+        "provider_id": row.provider,
+        "name": row.name,
+        "email": row.email,
+        "npi": row.npi,
+        "tax_id": row.tax_id,
+        "phone": row.phone,
+    }
+
+
+def submission(row: Submission) -> "answers.SubmittedClaim":
+    """A claim as it was sent to the payer."""
+    claim = row.claim
+    return {
+        "claim_id": claim.claim_id,
+        "client_id": claim.client_id,
+        "provider_id": claim.provider_id,
+        "payer_id": claim.payer_id,
+        "member_id": claim.member_id or None,
+        "charged": claim.charged,
+        "service_date": claim.service_date.isoformat(),
+        "secondary_payer_id": claim.secondary_payer_id or None,
+        "lines": [
+            {
+                "procedure": line.procedure,
+                "modifiers": list(line.modifiers),
+                "units": line.units,
+                "service_date": line.service_date.isoformat() if line.service_date else None,
+                "charged": line.charged,
+                "diagnoses": list(line.diagnoses),
+                "session_id": line.session_id or None,
+            }
+            for line in claim.lines
+        ],
+        "submitted_at": instant(row.at),
+    }
+
+
+def policies(policy: Policy) -> "answers.Policies":
+    """What the practice chose."""
+    return {
+        "autopay_delay": policy.autopay_delay,
+        "autopay_offered": policy.autopay_offered,
+        "minimum_notice_hours": policy.minimum_notice_hours,
+        "retry_days": list(policy.retry_days),
+        "fsa_autopay": policy.fsa_autopay,
+        "default_cap": policy.default_cap,
+        "payment_window_days": policy.payment_window_days,
+        "reminder_days": list(policy.reminder_days),
+        "accept_test_files": policy.accept_test_files,
+        "bill_reviewable": policy.bill_reviewable,
     }
 
 

@@ -8,20 +8,12 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from edges.inbound.bad_input import BadInput, media_type
+
 MAX_BODY_BYTES: Final = 1_000_000
 MAX_ERRORS: Final = 20
 
 Model = TypeVar("Model", bound=BaseModel)
-
-
-class BadInput(Exception):
-    """The request cannot be taken as it is; `errors` are field by field where there are fields."""
-
-    def __init__(self, status: int, detail: str, errors: tuple[tuple[str, str], ...] = ()) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.detail = detail
-        self.errors = errors
 
 
 def parse(model: type[Model], body: bytes, content_type: str) -> Model:
@@ -36,11 +28,6 @@ def parse(model: type[Model], body: bytes, content_type: str) -> Model:
         details = error.errors(include_url=False, include_context=False, include_input=False)[:MAX_ERRORS]
         errors = tuple((_place(detail["loc"]), detail["msg"].removeprefix("Value error, ")) for detail in details)
         raise BadInput(422, "Some fields cannot be taken as they are; see errors.", errors) from None
-
-
-def media_type(content_type: str) -> str:
-    """`application/json` of "Application/JSON; charset=utf-8"."""
-    return content_type.partition(";")[0].strip().lower()
 
 
 def _load(body: bytes) -> object:

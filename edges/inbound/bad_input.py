@@ -1,0 +1,16 @@
+"""A request that cannot be taken as it is. Apart from the models, so that whoever does without them starts fast."""
+
+
+class BadInput(Exception):
+    """`status` and the sentence of the answer; `errors` are (field, what is wrong) where there are fields."""
+
+    def __init__(self, status: int, detail: str, errors: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.errors = errors
+
+
+def media_type(content_type: str) -> str:
+    """`application/json` of "Application/JSON; charset=utf-8"."""
+    return content_type.partition(";")[0].strip().lower()

@@ -1,0 +1,202 @@
+"""The calls of practice systems, one row each: address, who may, what it takes, what it answers, what it does.
+
+The router, the OpenAPI document and the tests read this one table.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from billing.claim_state import Submission
+from billing.ports import Refused, Store
+from edges import answers, views
+from edges.inbound.client import ClientIn, SubmittedClaimIn
+from edges.inbound.fields import Request as Body
+from edges.inbound.practice import PolicyIn, PracticeIn, ProviderIn
+from edges.receipts import read_receipt
+from functions.serve_practice import flow
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request that may do what it asks. `params` are the parts of the path; the practice is the key's own."""
+
+    practice: str
+    params: Mapping[str, str]
+    store: Store
+    now: datetime
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the call shows."""
+
+    status: int
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Route:
+    """`scopes`: an API key with any of them may call; none: no key is asked for. `refuses`: statuses of Refused."""
+
+    method: str
+    path: str
+    summary: str
+    act: Callable[..., Answer]
+    scopes: tuple[str, ...]
+    answers: Mapping[int, Any]
+    takes: type[Body] | None = None
+    refuses: tuple[int, ...] = field(default=())
+
+
+def put_client(call: Call, given: ClientIn) -> Answer:
+    contact = given.contact(call.practice, call.params["client_id"])
+    client, new = flow.put_client(call.store, contact, given.provider_id or "")
+    return Answer(201 if new else 200, views.client(client.contact, client.account))
+
+
+def put_practice(call: Call, given: PracticeIn) -> Answer:
+    row, new = flow.put_practice(call.store, given.record(_own_practice(call)))
+    return Answer(201 if new else 200, views.practice(row))
+
+
+def put_provider(call: Call, given: ProviderIn) -> Answer:
+    row, new = flow.put_provider(call.store, given.record(call.practice, call.params["provider_id"]))
+    return Answer(201 if new else 200, views.provider(row))
+
+
+def submit_claim(call: Call, given: SubmittedClaimIn) -> Answer:
+    row, new = flow.submit_claim(call.store, Submission(call.practice, given.claim(), call.now))
+    return Answer(201 if new else 200, views.submission(row))
+
+
+def show_account(call: Call) -> Answer:
+    shown = flow.show_account(call.store, call.practice, call.params["client_id"])
+    return Answer(200, views.client_account(shown.books, shown.lines, shown.time_zone))
+
+
+def show_receipt(call: Call) -> Answer:
+    receipt = read_receipt(call.store, call.practice, call.params["receipt_id"])
+    if receipt is None:
+        raise Refused("unknown_receipt", "There is no receipt of this id.", status=404)
+    return Answer(200, receipt)
+
+
+def show_holds(call: Call) -> Answer:
+    return Answer(200, views.holds(flow.open_holds(call.store, call.practice)))
+
+
+def show_policies(call: Call) -> Answer:
+    return Answer(200, views.policies(flow.policies(call.store, _own_practice(call))))
+
+
+def change_policies(call: Call, given: PolicyIn) -> Answer:
+    return Answer(200, views.policies(flow.change_policies(call.store, _own_practice(call), given.change)))
+
+
+def show_health(_call: Call) -> Answer:
+    return Answer(200, {"status": "ok"})
+
+
+def show_openapi(_call: Call) -> Answer:
+    from functions.serve_practice.openapi import document  # here: only this call pays for making schemas
+
+    return Answer(200, document())
+
+
+def _own_practice(call: Call) -> str:
+    """The practice in the path, which must be the key's own: of another one a caller learns nothing, not even 403."""
+    if call.params["practice_id"] != call.practice:
+        raise Refused("unknown_practice", "There is no practice of this id.", status=404)
+    return call.practice
+
+
+ROUTES: Final[tuple[Route, ...]] = (
+    Route(
+        "PUT",
+        "/v1/clients/{client_id}",
+        "Create or update a client; a later call with another email is refused (PORT-5)",
+        put_client,
+        scopes=("practice",),
+        takes=ClientIn,
+        answers={200: answers.Client, 201: answers.Client},
+        refuses=(409,),
+    ),
+    Route(
+        "GET",
+        "/v1/clients/{client_id}/account",
+        "What a client owes, is about to be charged, and has paid",
+        show_account,
+        scopes=("practice",),
+        answers={200: answers.Account},
+        refuses=(404,),
+    ),
+    Route(
+        "PUT",
+        "/v1/practices/{practice_id}",
+        "Create or update the practice",
+        put_practice,
+        scopes=("support",),
+        takes=PracticeIn,
+        answers={200: answers.Practice, 201: answers.Practice},
+        refuses=(404,),
+    ),
+    Route(
+        "GET",
+        "/v1/practices/{practice_id}/policies",
+        "What the practice chose",
+        show_policies,
+        scopes=("practice",),
+        answers={200: answers.Policies},
+        refuses=(404,),
+    ),
+    Route(
+        "PUT",
+        "/v1/practices/{practice_id}/policies",
+        "Change some policies; those left out stay as they are",
+        change_policies,
+        scopes=("practice",),
+        takes=PolicyIn,
+        answers={200: answers.Policies},
+        refuses=(404,),
+    ),
+    Route(
+        "PUT",
+        "/v1/providers/{provider_id}",
+        "Create or update a clinician",
+        put_provider,
+        scopes=("practice",),
+        takes=ProviderIn,
+        answers={200: answers.Provider, 201: answers.Provider},
+    ),
+    Route(
+        "POST",
+        "/v1/claims",
+        "A claim that was submitted to a payer; results that waited for it are looked at again",
+        submit_claim,
+        scopes=("practice",),
+        takes=SubmittedClaimIn,
+        answers={200: answers.SubmittedClaim, 201: answers.SubmittedClaim},
+        refuses=(404, 409),
+    ),
+    Route(
+        "GET",
+        "/v1/receipts/{receipt_id}",
+        "What became of a posted body, claim by claim",
+        show_receipt,
+        scopes=("claims", "practice"),
+        answers={200: answers.Receipt},
+        refuses=(404,),
+    ),
+    Route(
+        "GET",
+        "/v1/holds",
+        "Claim results that wait for a person, and what to do about each",
+        show_holds,
+        scopes=("practice",),
+        answers={200: answers.Holds},
+    ),
+    Route("GET", "/v1/openapi.json", "This document", show_openapi, scopes=(), answers={200: dict[str, Any]}),
+    Route("GET", "/health", "Whether the service answers", show_health, scopes=(), answers={200: answers.Health}),
+)

@@ -1,0 +1,166 @@
+"""The OpenAPI 3.1 document, made from the code: the route table, the request models and the answer types.
+
+Two calls are served by functions of their own, which must start fast; their operations are written down here.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from http import HTTPStatus
+from typing import Any, Final
+
+from pydantic import BaseModel, TypeAdapter
+
+from edges import answers
+from edges.formats.claim_json import MAX_RESULTS
+from edges.inbound.claim_result import ClaimResultIn
+from edges.inbound.fields import ID_PATTERN
+from edges.inbound.plan_request import PlanIn
+from functions.serve_practice.calls import ROUTES, Route
+
+Json = dict[str, Any]
+
+BODY_PROBLEMS: Final = (400, 413, 415, 422)
+KEY_PROBLEMS: Final = (401, 403)
+BUSY: Final = 503
+
+
+@cache
+def document() -> Json:
+    """The whole document. Made once per process."""
+    paths: dict[str, Json] = {}
+    for route in ROUTES:
+        paths.setdefault(route.path, {})[route.method.lower()] = _of_route(route)
+    paths["/v1/claim-results"] = {"post": _post_claim_results()}
+    paths["/v1/clients/{client_id}/plans"] = {"post": _post_plan()}
+    problems = sorted({*KEY_PROBLEMS, *BODY_PROBLEMS, 404, 409, BUSY})
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Kindbill",
+            "version": "1",
+            "summary": "Claim results in, understandable bills out.",
+            "description": "For claim processors and practice systems. Amounts are integer cents of usd, instants ISO "
+            "8601 with offset, ids opaque strings. Errors are problem documents (RFC 9457). Every call may be "
+            "repeated: the same request again changes nothing.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": _schemas(),
+            "responses": {str(status): _problem(status) for status in problems},
+            "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _of_route(route: Route) -> Json:
+    problems = (*route.refuses, *(BODY_PROBLEMS if route.takes else ()))
+    operation = _operation(route.summary, route.act.__name__, route.path, route.scopes, route.answers, problems)
+    if route.takes:
+        operation["requestBody"] = {"required": True, "content": _json(_ref(route.takes))}
+    return operation
+
+
+def _post_claim_results() -> Json:
+    operation = _operation(
+        "Post claim results: one, a batch, or an 835 file; 202 comes after the durable write",
+        "post_claim_results",
+        "/v1/claim-results",
+        ("claims",),
+        {200: answers.Receipt, 202: answers.Receipt},
+        (409, *BODY_PROBLEMS),
+    )
+    operation["parameters"] = [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "description": "Per API key, kept a year, bound to the body by the first 2xx.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        }
+    ]
+    one = _ref(ClaimResultIn)
+    batch = {
+        "type": "object",
+        "required": ["results"],
+        "additionalProperties": False,
+        "properties": {"results": {"type": "array", "minItems": 1, "maxItems": MAX_RESULTS, "items": one}},
+    }
+    operation["requestBody"] = {
+        "required": True,
+        "content": {**_json({"oneOf": [one, batch]}), "application/edi-x12": {"schema": {"type": "string"}}},
+    }
+    return operation
+
+
+def _post_plan() -> Json:
+    path = "/v1/clients/{client_id}/plans"
+    summary = "Put what a client owes on a payment plan; a refusal's code names its reason (PLAN-2)"
+    problems = (404, 409, *BODY_PROBLEMS)
+    operation = _operation(summary, "post_plan", path, ("practice",), {201: answers.Plan}, problems)
+    operation["requestBody"] = {"required": True, "content": _json(_ref(PlanIn))}
+    return operation
+
+
+def _operation(
+    summary: str,
+    name: str,
+    path: str,
+    scopes: tuple[str, ...],
+    shows: Mapping[int, Any],
+    problems: tuple[int, ...],
+) -> Json:
+    """What every operation has. `shows`: status -> the type of what it answers."""
+    responses: Json = {
+        str(status): {"description": _first_line(shape), "content": _json(_ref(shape))}
+        for status, shape in shows.items()
+    }
+    problems = tuple(sorted({*problems, *(KEY_PROBLEMS if scopes else ()), BUSY}))
+    responses |= {str(status): {"$ref": f"#/components/responses/{status}"} for status in problems}
+    operation: Json = {"operationId": name, "summary": summary, "responses": responses}
+    if scopes:
+        operation["security"] = [{"apiKey": []}]
+        operation["description"] = f"API key with scope {' or '.join(scopes)}."
+    names = re.findall(r"{(\w+)}", path)
+    if names:
+        id_schema = {"type": "string", "pattern": ID_PATTERN}
+        operation["parameters"] = [{"name": n, "in": "path", "required": True, "schema": id_schema} for n in names]
+    return operation
+
+
+def _problem(status: int) -> Json:
+    described: Json = {
+        "description": HTTPStatus(status).phrase,
+        "content": {"application/problem+json": {"schema": _ref(answers.Problem)}},
+    }
+    if status == BUSY:
+        described["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
+    return described
+
+
+def _schemas() -> Json:
+    """Every request model and answer type, with all they are made of."""
+    taken: list[type[BaseModel]] = [ClaimResultIn, PlanIn, *(route.takes for route in ROUTES if route.takes)]
+    shown = {shape for route in ROUTES for shape in route.answers.values() if _is_named(shape)}
+    shapes = [*taken, answers.Problem, answers.Plan, *sorted(shown, key=lambda shape: str(shape.__name__))]
+    _, defined = TypeAdapter.json_schemas(
+        [(shape.__name__, "validation", TypeAdapter(shape)) for shape in shapes],
+        ref_template="#/components/schemas/{model}",
+    )
+    return dict(defined["$defs"])
+
+
+def _ref(shape: Any) -> Json:
+    return {"$ref": f"#/components/schemas/{shape.__name__}"} if _is_named(shape) else {"type": "object"}
+
+
+def _is_named(shape: Any) -> bool:
+    """Whether it is one of our own types; the document itself is just some object."""
+    return isinstance(shape, type) and shape is not dict
+
+
+def _first_line(shape: Any) -> str:
+    return str(shape.__doc__).splitlines()[0] if _is_named(shape) else "OpenAPI 3.1."
+
+
+def _json(schema: Json) -> Json:
+    return {"application/json": {"schema": schema}}
