@@ -18,7 +18,7 @@ MAX_ELEMENTS: Final = 100
 BAD_HEADER: Final = "bad header"
 """Stands where a tag would: an ISA segment whose delimiters cannot be found."""
 OVERSIZED: Final = "oversized"
-"""Stands where a tag would: something too long, or with too many elements, to be a segment."""
+"""Stands where a tag would: something too long to be a segment, or, the tag after it, one of too many elements."""
 
 BYTE_ORDER_MARK: Final = "\xef\xbb\xbf"  # the three bytes of UTF-8's mark, each read as one character
 BLANK: Final = " \t\r\n\0"
@@ -126,7 +126,7 @@ class Segments:
     def _elements(self, part: str) -> list[str]:
         if "\n" in part or "\r" in part:
             part = part.replace("\n", "").replace("\r", "")
-        elements = part.split(self._separator)
-        if len(part) > MAX_SEGMENT_CHARS or len(elements) > MAX_ELEMENTS:
+        if len(part) > MAX_SEGMENT_CHARS:
             return [OVERSIZED]
-        return elements
+        elements = part.split(self._separator)
+        return elements if len(elements) <= MAX_ELEMENTS else [OVERSIZED, elements[0]]
