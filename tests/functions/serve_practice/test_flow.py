@@ -269,7 +269,7 @@ def test_payments_are_what_arrived_with_the_card_that_paid() -> None:
                 attempt(1, "card1", posted_at=NOW, **posted),
                 attempt(2, "card1", state=AttemptState.FAILED),
                 attempt(3, "", posted_at=NOW + timedelta(days=1), card_shown="Mastercard ending 4444", **posted),
-                attempt(4, "card1", kind=AttemptKind.SETUP, posted_at=NOW, **posted),
+                attempt(4, "card1", channel=AttemptKind.SETUP, posted_at=NOW, **posted),
             )
         ),
         [],
