@@ -129,7 +129,7 @@ NETWORK_CAPS = {
 
 def network_limit_reached(books: Books, card: Card, now: datetime) -> bool:
     """Whether one more try of this card would exceed its network's cap."""
-    tried = [a.started_at for a in books.attempts if a.kind is AttemptKind.AUTOPAY and a.card_id == card.card_id]
+    tried = [a.started_at for a in books.attempts if a.channel is AttemptKind.AUTOPAY and a.card_id == card.card_id]
     return any(sum(1 for at in tried if at > now - window) >= most for window, most in NETWORK_CAPS.get(card.brand, ()))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from billing import autopay
-from billing.account import Account, Books, Contact
+from billing.account import Books, Contact
 from billing.autopay import Announcement, announcement, cap_of, charge_moment, meaning_of, minimum_notice
 from billing.draft import Draft
 from billing.dunning import next_reminder
@@ -331,8 +331,8 @@ def _still(books: Books, outgoing: Outgoing) -> tuple[Invoice, ...]:
 
 
 def _announce(draft: Draft, invoice: Invoice, notice_id: str, practice: Practice) -> None:
-    """The clock of the announced charge starts at the accepted notice."""
-    account: Account = draft.books.account
+    """The clock of the announced charge starts at the accepted notice. Whether it still may happen is decided, on the
+    account as it is then, when it is due."""
     if announcement(draft.books, invoice, practice) is not Announcement.CHARGE:
         return
     draft.change(
@@ -340,8 +340,7 @@ def _announce(draft: Draft, invoice: Invoice, notice_id: str, practice: Practice
             invoice,
             notice_id=notice_id,
             notice_at=draft.now,
-            card_id=account.default_card,
+            card_id=draft.books.account.default_card,
             charge_at=charge_moment(invoice, practice, draft.now),
         )
     )
-    draft.rely_on(account)

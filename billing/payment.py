@@ -39,7 +39,7 @@ RANK = {state: rank for rank, state in enumerate(AttemptState)}
 
 
 class AttemptKind(StrEnum):
-    """How the money is asked for."""
+    """How the money is asked for. The field is `channel`: a row that has a `kind` is a fact."""
 
     AUTOPAY = "autopay"
     CHECKOUT = "checkout"
@@ -116,7 +116,7 @@ class Attempt:
     client: str
     number: int
     version: int
-    kind: AttemptKind
+    channel: AttemptKind
     parts: tuple[Part, ...]
     customer: str
     payment_method: str

@@ -44,7 +44,7 @@ def start_charge(books: Books, invoice: Invoice, card: Card, now: datetime) -> t
         client=invoice.client,
         number=books.next_attempt_number,
         version=1,
-        kind=AttemptKind.AUTOPAY,
+        channel=AttemptKind.AUTOPAY,
         parts=(Part(invoice.invoice_id, invoice.open_amount),),
         customer=books.account.stripe_customer,
         payment_method=card.payment_method,
@@ -103,7 +103,7 @@ def start_setup(books: Books, enrolment: Enrolment | None, now: datetime) -> tup
 
 
 def _hosted(
-    books: Books, kind: AttemptKind, parts: tuple[Part, ...], enrolment: Enrolment | None, now: datetime
+    books: Books, channel: AttemptKind, parts: tuple[Part, ...], enrolment: Enrolment | None, now: datetime
 ) -> Attempt:
     expires_at = now + CHECKOUT_LASTS
     return Attempt(
@@ -111,14 +111,14 @@ def _hosted(
         client=books.account.client,
         number=books.next_attempt_number,
         version=1,
-        kind=kind,
+        channel=channel,
         parts=parts,
         customer=books.account.stripe_customer,
         payment_method="",
         card_id="",
         started_at=now,
         expires_at=expires_at,
-        save_card=kind is AttemptKind.SETUP or enrolment is not None,
+        save_card=channel is AttemptKind.SETUP or enrolment is not None,
         enrolment=enrolment,
         look_up_at=next_look_up(expires_at, 0),
     )
@@ -174,7 +174,7 @@ def _failed(draft: Draft, attempt: Attempt, evidence: Evidence, practice: Practi
         look_up_at=None,
     )
     draft.change(failed)
-    autopay = attempt.kind is AttemptKind.AUTOPAY
+    autopay = attempt.channel is AttemptKind.AUTOPAY
     data: dict[str, str | int] = {
         "attempt": attempt.number,
         "amount": attempt.amount,
@@ -297,7 +297,7 @@ def _posted(draft: Draft, attempt: Attempt, evidence: Evidence, practice: Practi
     account = draft.books.account
     if left:
         draft.change(replace(account, credit=account.credit + left))
-    if attempt.kind is AttemptKind.AUTOPAY and account.failed_charges:
+    if attempt.channel is AttemptKind.AUTOPAY and account.failed_charges:
         draft.change(replace(draft.books.account, failed_charges=0))
     if attempt.parts:
         draft.fact(

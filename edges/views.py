@@ -268,7 +268,7 @@ def _payments(books: Books) -> "list[answers.Payment]":
     posted = [
         (one.posted_at, one)
         for one in books.attempts
-        if one.state is AttemptState.POSTED and one.kind is not AttemptKind.SETUP and one.posted_at is not None
+        if one.state is AttemptState.POSTED and one.channel is not AttemptKind.SETUP and one.posted_at is not None
     ]
     return [
         {

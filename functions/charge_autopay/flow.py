@@ -34,7 +34,7 @@ def run(message: Message, *, store: Store, cards: CardGateway, now: datetime) ->
     books = Books.expect(store, row.practice, row.client)
     invoice = _of(books, row)
     begun = books.attempt(invoice.open_attempt)
-    if begun is not None and begun.kind is AttemptKind.AUTOPAY:
+    if begun is not None and begun.channel is AttemptKind.AUTOPAY:
         _send(store, cards, practice, books, begun, now)
         return
     if why_not(books, invoice, practice, now) is NoCharge.NOT_DUE:

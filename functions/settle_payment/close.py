@@ -43,7 +43,7 @@ def close_open_attempts(
 
 def _closed(cards: CardGateway, attempt: Attempt) -> Evidence | None:
     """What became of the attempt once it was asked to end; a charge cannot be called back, only looked up."""
-    if attempt.kind is AttemptKind.AUTOPAY:
+    if attempt.channel is AttemptKind.AUTOPAY:
         return cards.find_charge(attempt)
     if not attempt.session_id:
         return NEVER_OPENED

@@ -45,7 +45,7 @@ def settle_attempt(store: Store, cards: CardGateway, books: Books, attempt: Atte
 
 def evidence_about(cards: CardGateway, attempt: Attempt, now: datetime) -> Evidence:
     """What Stripe knows of the attempt, as of now."""
-    if attempt.kind is not AttemptKind.AUTOPAY:
+    if attempt.channel is not AttemptKind.AUTOPAY:
         if not attempt.session_id:
             return NEVER_OPENED
         return cards.read_checkout(attempt)

@@ -1,0 +1,199 @@
+"""The whole life of one autopay invoice, metered: claim result in, invoice, notice, 48 h, charge, receipt, webhook.
+
+Production flows run on the real store over a real MiniStack and the embedded Stripe; only the queues are stood in for,
+because what they cost follows from the number of messages: in batches of ten, a message is three tenths of a request
+(send, receive, delete). Counts are exact and the same on every machine.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bench.meter import Meter
+from billing.account import Account, Books, Contact
+from billing.autopay import CONSENT_HASH, CONSENT_VERSION
+from billing.claim import SubmittedClaim, SubmittedLine
+from billing.claim_state import ClaimState, Submission
+from billing.facts import ROUTES, Message
+from billing.notice import Letter
+from billing.payment import Enrolment
+from billing.policy import Practice
+from billing.ports import DueItem, Insert, Store, Update, Write
+from billing.settling import start_setup
+from billing.stripe_event import StripeEvent
+from edges.card_gateway import StripeCards
+from edges.store import DynamoStore
+from functions.charge_autopay import flow as charge_autopay
+from functions.create_plan import flow as create_plan
+from functions.ingest_claims import flow as ingest_claims
+from functions.issue_invoice import flow as issue_invoice
+from functions.read_claims import flow as read_claims
+from functions.send_email import flow as send_email
+from functions.settle_payment import flow as settle_payment
+from infra.local.stripe import EmbeddedStripe
+from infra.local.stripe.sdk import in_process_client
+from tests.fakes.blobs import MemoryBlobs
+from tests.fakes.cloud import LocalCloud
+
+PRACTICE, CLIENT, CLAIM = "prac_1", "cli_1", "KB7Q2M9X41"
+SHARDS = 4
+SQS_REQUESTS_PER_MESSAGE = 0.3
+RESULT = b"""{"claim_id": "KB7Q2M9X41", "payer": {"id": "87726", "name": "Example Health Plan"},
+ "payer_claim_id": "2026-000123", "status": "processed_primary", "adjudicated_on": "2026-11-20", "currency": "usd",
+ "charged": 15000, "paid": 9000, "adjustments": [],
+ "lines": [{"procedure": "90834", "service_date": "2026-10-30", "charged": 15000, "paid": 9000,
+            "adjustments": [{"group": "CO", "code": "45", "amount": 4500},
+                            {"group": "PR", "code": "3", "amount": 1500}]}]}"""
+
+
+class RelayedStore(DynamoStore):
+    """The production store, with the stream played in: what a commit inserted becomes messages."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        super().__init__(client, table, SHARDS)
+        self.messages: list[tuple[str, Message]] = []
+
+    def commit(self, *writes: Write) -> None:
+        super().commit(*writes)
+        for write in writes:
+            kind = getattr(write.record, "kind", "")
+            if isinstance(write, Insert) and kind:
+                self.messages += [(verb, Message(kind, write.record.key)) for verb in ROUTES[kind]]
+
+
+@dataclass
+class CountingMailer:
+    """Accepts every letter."""
+
+    sent: list[Letter] = field(default_factory=list)
+
+    def deliver(self, notice_id: str, letter: Letter) -> str:
+        self.sent.append(letter)
+        return f"ses-{notice_id}"
+
+
+@dataclass
+class Step:
+    """What one part of the life cost."""
+
+    name: str
+    write_units: float = 0.0
+    read_units: float = 0.0
+    writes: int = 0
+    messages: int = 0
+
+
+class Life:
+    """One practice, one client with autopay, one submitted claim, on a fresh table."""
+
+    def __init__(self, cloud: LocalCloud) -> None:
+        self.now = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
+        self.stripe = EmbeddedStripe(now=lambda: self.now)
+        self.stripe.listen("http://127.0.0.1/webhooks/stripe", "whsec_bench")
+        self.cards = StripeCards(in_process_client(self.stripe))
+        self.store = RelayedStore(cloud.client("dynamodb"), cloud.fresh_table())
+        self.blobs, self.mailer = MemoryBlobs(), CountingMailer()
+        self.steps: list[Step] = []
+        self.stripe_calls: Counter[str] = Counter()
+        self._set_up()
+
+    def _set_up(self) -> None:
+        line = SubmittedLine("90834", (), "1", datetime(2026, 10, 30, tzinfo=UTC).date(), 15000, ("F411",), "s1")
+        claim = SubmittedClaim(CLAIM, CLIENT, "prov_1", "87726", "M1", 15000, line.service_date, "", (line,))
+        customer = self.cards.ensure_customer(PRACTICE, CLIENT)
+        self.store.commit(
+            Insert(
+                Practice(PRACTICE, 1, "Riverbend Therapy", "America/Los_Angeles", "+12025550143", "desk@example.org")
+            ),
+            Insert(Account(PRACTICE, CLIENT, 1, "prov_1", stripe_customer=customer)),
+            Insert(Contact(PRACTICE, CLIENT, 1, "Ana Ruiz", "ana@example.org", "+12025550111")),
+            Insert(Submission(PRACTICE, claim, self.now)),
+            Insert(ClaimState(PRACTICE, CLAIM, 1, CLIENT)),
+        )
+        self._enrol()
+        self.store.messages.clear()
+        self.stripe.take_deliveries()
+
+    def _enrol(self) -> None:
+        enrolment = Enrolment(CONSENT_VERSION, CONSENT_HASH, self.now, "127.0.0.1", None, not_fsa=True)
+        attempt, writes = start_setup(Books.expect(self.store, PRACTICE, CLIENT), enrolment, self.now)
+        self.store.commit(*writes)
+        page = self.cards.open_checkout(attempt, "http://127.0.0.1/done", "http://127.0.0.1/back")
+        opened = replace(attempt, session_id=page.session_id, session_url=page.url, version=2)
+        self.store.commit(Update(opened))
+        self.stripe.complete_checkout(page.session_id, number="4242424242424242")
+        books = Books.expect(self.store, PRACTICE, CLIENT)
+        settle_payment.settle_attempt(self.store, self.cards, books, opened, self.now)
+
+    def run(self) -> list[Step]:
+        """Live it, step by step."""
+        self._metered("claim result in", self._ingest)
+        self._metered("read", lambda: self._drain("read_claims"))
+        self._metered("invoice issued", lambda: self._drain("issue_invoice"))
+        self._metered("charge announced", lambda: self._drain("send_email"))
+        self.now += timedelta(hours=48)
+        self._metered("woken", self._wake)
+        self._metered("charged", lambda: self._drain("charge_autopay"))
+        self._metered("receipt", lambda: self._drain("send_email"))
+        self._metered("webhook stored", self._webhook)
+        self._metered("webhook settled", lambda: self._drain("settle_payment"))
+        return self.steps
+
+    def _metered(self, name: str, part: Callable[[], None]) -> None:
+        before = len(self.store.messages)
+        with Meter() as meter:
+            part()
+        writes = meter.of(
+            "dynamodb.PutItem", "dynamodb.UpdateItem", "dynamodb.DeleteItem", "dynamodb.TransactWriteItems"
+        )
+        added = max(0, len(self.store.messages) - before)
+        self.steps.append(Step(name, meter.write_units, meter.read_units, writes, added))
+
+    def _ingest(self) -> None:
+        delivery = ingest_claims.Delivery(PRACTICE, "key", "application/json", RESULT)
+        ingest_claims.keep(delivery, store=self.store, blobs=self.blobs, now=self.now)
+
+    def _wake(self) -> None:
+        """As wake_due does: ask every shard, lease, send."""
+        for shard in range(SHARDS):
+            for item in self.store.due(shard, self.now, 100):
+                self._send(item)
+
+    def _send(self, item: DueItem) -> None:
+        assert self.store.lease(item, self.now + timedelta(minutes=5))
+        kind = item.due_at.rpartition("#")[2]
+        self.store.messages += [(verb, Message(kind, item.key)) for verb in ROUTES[kind]]
+
+    def _webhook(self) -> None:
+        """As receive_stripe does: store the event once. Only the types it listens to that carry our metadata."""
+        attempt = max(Books.expect(self.store, PRACTICE, CLIENT).attempts, key=lambda a: a.number)
+        event = StripeEvent(
+            "evt_1", "payment_intent.succeeded", attempt.intent_id, PRACTICE, CLIENT, attempt.number, self.now, 0
+        )
+        self.store.commit(Insert(event))
+
+    def _drain(self, verb: str) -> None:
+        """Deliver what waits for a verb, and what that makes for the same verb."""
+        while mine := [m for v, m in self.store.messages if v == verb]:
+            self.store.messages = [(v, m) for v, m in self.store.messages if v != verb]
+            for message in mine:
+                self._deliver(verb, message, self.store)
+
+    def _deliver(self, verb: str, message: Message, store: Store) -> None:
+        match verb:
+            case "read_claims":
+                read_claims.run(message, store=store, blobs=self.blobs, now=self.now)
+            case "issue_invoice":
+                issue_invoice.run(message, store=store, now=self.now)
+            case "send_email":
+                send_email.run(message, store=store, mailer=self.mailer, now=self.now)
+            case "charge_autopay":
+                charge_autopay.run(message, store=store, cards=self.cards, now=self.now)
+            case "settle_payment":
+                settle_payment.run(message, store=store, cards=self.cards, now=self.now)
+            case "create_plan":
+                create_plan.run(message, store=store, now=self.now)
+            case _:
+                raise AssertionError(f"no verb {verb}")
