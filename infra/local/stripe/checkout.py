@@ -161,7 +161,7 @@ def saved_cards(account: Account, row: Json) -> list[Json]:
 
 
 def _read_common(account: Account, args: Args) -> Json:
-    types = args.texts("payment_method_types")
+    types = args.texts("payment_method_types") + args.texts("allowed_payment_method_types")
     ensure_cards(types)
     currency = args.text("currency")
     if currency is not None:

@@ -311,8 +311,9 @@ def _read_fields(args: Args, metadata: Json | None = None) -> Json:
             fields[name] = args.text(name)
     if args.has("setup_future_usage"):
         fields["setup_future_usage"] = args.choice("setup_future_usage", *_FUTURE)
-    if args.has("payment_method_types"):
-        ensure_cards(args.texts("payment_method_types"))
+    for name in ("payment_method_types", "allowed_payment_method_types"):
+        if args.has(name):
+            ensure_cards(args.texts(name))
     if args.has("metadata"):
         fields["metadata"] = args.metadata(metadata)
     return fields

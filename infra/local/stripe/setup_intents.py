@@ -24,7 +24,7 @@ def create(account: Account, args: Args) -> Json:
     description, metadata = args.text("description"), args.metadata()
     usage = args.choice("usage", "off_session", "on_session") or "off_session"
     confirm_now = args.flag("confirm")
-    ensure_cards(args.texts("payment_method_types"))
+    ensure_cards(args.texts("payment_method_types") + args.texts("allowed_payment_method_types"))
     automatic = args.table("automatic_payment_methods")
     if automatic is not None:
         automatic.flag("enabled"), automatic.choice("allow_redirects", "always", "never")

@@ -1,0 +1,334 @@
+"""Stripe as a card gateway: billing.ports.CardGateway on the official SDK.
+
+What is sent: opaque ids, amounts, a card's handle. No name, mail, phone, and nothing that says what was bought (LAW-1).
+Every call that makes something carries an idempotency key made from the attempt, so that whoever sends it again, the
+SDK's own retry or a redelivered message, makes it once.
+
+| Stripe says | charge answers |
+|---|---|
+| succeeded | POSTED |
+| 402 card error | FAILED, `declined` or `authentication_required`, with Stripe's decline code |
+| 400, 404 | FAILED, `refused_by_processor`, with Stripe's error code |
+| 429, 409 (key in use) | TryAgain: this request did nothing |
+| 5xx, time-out, cut connection, unreadable answer, `processing` | UNKNOWN: look it up, never send it blind |
+| 401, 403, same key with other parameters | the SDK's error: a mistake of ours |
+
+`import stripe` costs 0.4 s: only functions that move money import this module, and late.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import stripe
+
+from billing.ids import stripe_key
+from billing.payment import RANK, Attempt, AttemptKind, AttemptState, CardDetails, Evidence
+from billing.ports import Checkout, TryAgain
+
+if TYPE_CHECKING:
+    from stripe.checkout import Session
+    from stripe.params import PaymentIntentCreateParams
+    from stripe.params.checkout import SessionCreateParams
+
+API_VERSION: Final = "2026-10-28.endive"
+"""The API version whose answers this module reads; raised together with the SDK, after its change log was read."""
+TIMEOUT_SECONDS: Final = 20
+RETRIES: Final = 2
+"""Of the SDK, with the same key: after a reset, a time-out, a 409 or a 5xx; never after a 429."""
+CLOCK_SKEW: Final = timedelta(minutes=5)
+"""How far Stripe's clock may be behind ours when an attempt is looked for among those created since it started."""
+OPENING_TAKES: Final = timedelta(minutes=2)
+"""Stripe wants a page to expire 30 minutes after *it* opens it, so the expiry we ask for is that much later than the
+attempt's; made from the attempt, because a repetition must carry the same parameters."""
+PRODUCT_NAME: Final = "Your balance"
+"""What the hosted page says is paid for: nothing about health (LAW-1)."""
+HEALTH_ACCOUNT_WORDS: Final = ("FSA", "HSA", "HRA", "HEALTH SAVINGS", "HEALTH REIMBURSEMENT", "FLEXIBLE SPENDING")
+
+
+def stripe_client(key: str, base: str, http_client: stripe.HTTPClient | None = None) -> stripe.StripeClient:
+    """The SDK with what we pin. `base`: another address of the API, or "" for Stripe's own."""
+    return stripe.StripeClient(
+        key,
+        stripe_version=API_VERSION,
+        max_network_retries=RETRIES,
+        base_addresses={"api": base} if base else None,
+        http_client=http_client or stripe.RequestsClient(timeout=TIMEOUT_SECONDS),
+    )
+
+
+class StripeCards:
+    """billing.ports.CardGateway over the SDK's client."""
+
+    def __init__(self, client: stripe.StripeClient) -> None:
+        self._stripe = client.v1
+
+    def ensure_customer(self, practice: str, client: str) -> str:
+        """The id of a customer made for this account (idempotent for a day)."""
+        with _asking():
+            customer = self._stripe.customers.create(
+                {"metadata": {"practice": practice, "client": client}},
+                {"idempotency_key": stripe_key(practice, client, 0, "customer")},
+            )
+        return customer.id
+
+    def charge(self, attempt: Attempt) -> Evidence:
+        """Create and confirm one off-session charge with the attempt's own key (LAW-2)."""
+        asked: PaymentIntentCreateParams = {
+            "amount": attempt.amount,
+            "currency": "usd",
+            "customer": attempt.customer,
+            "payment_method": attempt.payment_method,
+            "allowed_payment_method_types": ["card"],
+            "off_session": True,
+            "confirm": True,
+            "metadata": _metadata(attempt),
+            "expand": ["latest_charge"],
+        }
+        try:
+            intent = self._stripe.payment_intents.create(asked, {"idempotency_key": _key(attempt, "charge")})
+        except stripe.CardError as declined:
+            return _declined(declined)
+        except stripe.InvalidRequestError as refused:
+            return Evidence(AttemptState.FAILED, reason="refused_by_processor", decline=refused.code or "")
+        except stripe.StripeError as error:
+            if _did_nothing(error):
+                raise TryAgain(f"Stripe asks to wait: {error.http_status}") from error
+            if _is_unanswered(error):
+                return Evidence(AttemptState.UNKNOWN, reason="no_answer")
+            raise
+        return _of_intent(intent)
+
+    def find_charge(self, attempt: Attempt) -> Evidence | None:
+        """Look the attempt up among its customer's intents since it started; None where the full list lacks it."""
+        with _asking():
+            intents = self._stripe.payment_intents.list(
+                {
+                    "customer": attempt.customer,
+                    "created": {"gte": int((attempt.started_at - CLOCK_SKEW).timestamp())},
+                    "limit": 100,
+                    "expand": ["data.latest_charge"],
+                }
+            )
+            ours = [i for i in intents.auto_paging_iter() if _attempt_id(i) == attempt.attempt_id]
+        return max(map(_of_intent, ours), key=lambda evidence: RANK[evidence.state], default=None)
+
+    def open_checkout(self, attempt: Attempt, return_url: str, cancel_url: str) -> Checkout:
+        """Open the hosted page for the attempt: to pay, or, where it only saves a card, to set it up."""
+        assert attempt.expires_at is not None, f"{attempt.attempt_id}: a hosted page has an end"
+        asked: SessionCreateParams = {
+            "customer": attempt.customer,
+            "client_reference_id": attempt.attempt_id,
+            "metadata": _metadata(attempt),
+            "allowed_payment_method_types": ["card"],
+            "success_url": return_url,
+            "cancel_url": cancel_url,
+            "expires_at": int((attempt.expires_at + OPENING_TAKES).timestamp()),
+        }
+        if attempt.channel is AttemptKind.SETUP:
+            asked["mode"] = "setup"
+            asked["currency"] = "usd"
+            asked["setup_intent_data"] = {"metadata": _metadata(attempt)}
+        else:
+            asked.update(_payment_page(attempt))
+        with _asking():
+            session = self._stripe.checkout.sessions.create(asked, {"idempotency_key": _key(attempt, "checkout")})
+        assert session.url, f"{attempt.attempt_id}: Stripe opened a page without an address"
+        return Checkout(session.id, session.url)
+
+    def read_checkout(self, attempt: Attempt) -> Evidence:
+        """What became of the attempt's hosted page."""
+        assert attempt.session_id, f"{attempt.attempt_id} has no page to read"
+        with _asking():
+            session = self._stripe.checkout.sessions.retrieve(
+                attempt.session_id,
+                {
+                    "expand": [
+                        "payment_intent.latest_charge",
+                        "payment_intent.payment_method",
+                        "setup_intent.payment_method",
+                    ]
+                },
+            )
+        return _of_session(session)
+
+    def close_checkout(self, attempt: Attempt) -> Evidence:
+        """Expire the hosted page if it is still open, then tell what became of it."""
+        assert attempt.session_id, f"{attempt.attempt_id} has no page to close"
+        try:
+            with _asking():
+                return _of_session(self._stripe.checkout.sessions.expire(attempt.session_id))
+        except stripe.InvalidRequestError:  # no longer open, or a payment on it is being processed: see which
+            return self.read_checkout(attempt)
+
+
+def _key(attempt: Attempt, call: str) -> str:
+    return stripe_key(attempt.practice, attempt.client, attempt.number, call)
+
+
+def _metadata(attempt: Attempt) -> dict[str, str]:
+    """How an object at Stripe is known as ours, by webhooks and by the look-up."""
+    known = {
+        "practice": attempt.practice,
+        "client": attempt.client,
+        "attempt": str(attempt.number),
+        "attempt_id": attempt.attempt_id,
+    }
+    return known | ({"consent": attempt.consent_id} if attempt.consent_id else {})
+
+
+def _attempt_id(intent: stripe.PaymentIntent) -> str:
+    """Whose intent it is; "" where it is none of ours."""
+    return getattr(intent.metadata, "attempt_id", "")
+
+
+def _payment_page(attempt: Attempt) -> "SessionCreateParams":
+    page: SessionCreateParams = {
+        "mode": "payment",
+        "submit_type": "pay",
+        "line_items": [
+            {
+                "price_data": {
+                    "currency": "usd",
+                    "unit_amount": attempt.amount,
+                    "product_data": {"name": PRODUCT_NAME},
+                },
+                "quantity": 1,
+            }
+        ],
+        "payment_intent_data": {"metadata": _metadata(attempt)},
+        # All of the account's saved cards are the client's own to choose from (PAY-9), however they came to be saved.
+        "saved_payment_method_options": {"allow_redisplay_filters": ["always", "limited", "unspecified"]},
+    }
+    if attempt.save_card:
+        page["payment_intent_data"]["setup_future_usage"] = "off_session"
+    return page
+
+
+# ------------------------------------------------------------------------------------------- what answers mean
+
+
+def _of_intent(intent: stripe.PaymentIntent) -> Evidence:
+    """The evidence in a payment intent whose latest charge is expanded."""
+    charge = intent.latest_charge if isinstance(intent.latest_charge, stripe.Charge) else None
+    method = intent.payment_method
+    if intent.status == "succeeded":
+        return Evidence(
+            AttemptState.POSTED,
+            amount=intent.amount_received,
+            intent_id=intent.id,
+            charge_id=charge.id if charge else "",
+            card=_card_of_intent(method, charge),
+            reusable=intent.setup_future_usage == "off_session" and _is_kept(method),
+        )
+    if intent.status in ("processing", "requires_capture"):
+        return Evidence(AttemptState.UNKNOWN, intent_id=intent.id, reason="processing")
+    if intent.status == "requires_action":
+        return _failed(intent.id, "authentication_required", "authentication_required")
+    error = intent.last_payment_error
+    if error is not None:
+        code = error.decline_code or error.code or ""
+        return _failed(intent.id, _reason(error.code, error.decline_code), code)
+    # Created but not confirmed, or called off: without our confirmation it never takes money.
+    return _failed(intent.id, "refused_by_processor", intent.cancellation_reason or intent.status)
+
+
+def _of_session(session: "Session") -> Evidence:
+    """The evidence in a Checkout session. Open, or complete with the money still on its way, is STARTED."""
+    if session.status == "expired":
+        return Evidence(AttemptState.FAILED, session_id=session.id, reason="expired")
+    intent, setup = session.payment_intent, session.setup_intent
+    if session.status == "complete" and isinstance(intent, stripe.PaymentIntent) and session.payment_status == "paid":
+        return _with_session(_of_intent(intent), session.id)
+    if session.status == "complete" and isinstance(setup, stripe.SetupIntent) and setup.status == "succeeded":
+        method = setup.payment_method
+        return Evidence(
+            AttemptState.POSTED,
+            intent_id=setup.id,
+            session_id=session.id,
+            card=_card_of_method(method) if isinstance(method, stripe.PaymentMethod) else None,
+            reusable=setup.usage == "off_session",
+        )
+    return Evidence(AttemptState.STARTED, session_id=session.id)
+
+
+def _with_session(evidence: Evidence, session_id: str) -> Evidence:
+    return Evidence(**{**vars(evidence), "session_id": session_id})
+
+
+def _declined(error: stripe.CardError) -> Evidence:
+    """A 402: the intent is in the error."""
+    details = error.error
+    decline = details.decline_code if details else None
+    intent = details.payment_intent if details else None
+    return _failed(intent.id if intent else "", _reason(error.code, decline), decline or error.code or "")
+
+
+def _reason(code: str | None, decline_code: str | None) -> str:
+    return "authentication_required" if "authentication_required" in (code, decline_code) else "declined"
+
+
+def _failed(intent_id: str, reason: str, decline: str) -> Evidence:
+    return Evidence(AttemptState.FAILED, intent_id=intent_id, reason=reason, decline=decline)
+
+
+def _card_of_intent(method: "str | stripe.PaymentMethod | None", charge: stripe.Charge | None) -> CardDetails | None:
+    """The card that paid: as its payment method describes it where the answer has that, else as the charge does."""
+    if isinstance(method, stripe.PaymentMethod):
+        return _card_of_method(method)
+    details = charge.payment_method_details if charge else None
+    if method is None or details is None or details.card is None:
+        return None
+    return _card(method, details.card)
+
+
+def _card_of_method(method: stripe.PaymentMethod) -> CardDetails | None:
+    return _card(method.id, method.card) if method.card is not None else None
+
+
+def _card(payment_method: str, face: Any) -> CardDetails:
+    """A card as a charge or a payment method describes it. PAY-6: what it says of itself as a health account counts,
+    though it seldom says anything: the client's declaration stays the rule."""
+    product = f"{getattr(face, 'description', None) or ''} {getattr(face, 'issuer', None) or ''}".upper()
+    return CardDetails(
+        payment_method=payment_method,
+        brand=face.brand or "card",
+        last4=face.last4 or "",
+        exp_month=face.exp_month,
+        exp_year=face.exp_year,
+        funding=face.funding or "unknown",
+        fingerprint=getattr(face, "fingerprint", None) or "",
+        fsa=any(words in product for words in HEALTH_ACCOUNT_WORDS),
+    )
+
+
+def _is_kept(method: "str | stripe.PaymentMethod | None") -> bool:
+    """Whether the card is attached to a customer, as far as the answer tells; an unexpanded one does not."""
+    return isinstance(method, stripe.PaymentMethod) and method.customer is not None
+
+
+# --------------------------------------------------------------------------------------------------- what errors mean
+
+
+def _did_nothing(error: stripe.StripeError) -> bool:
+    """Stripe turned this request away: too many, or another one with its key is running."""
+    return isinstance(error, stripe.RateLimitError) or error.http_status == 409
+
+
+def _is_unanswered(error: stripe.StripeError) -> bool:
+    """Nobody knows whether Stripe did it: no answer, an answer cut short, or a fault on its side."""
+    return isinstance(error, stripe.APIConnectionError | stripe.APIError)
+
+
+@contextmanager
+def _asking() -> Iterator[None]:
+    """For calls that move no money, or that may be repeated by their key: not knowing is TryAgain."""
+    try:
+        yield
+    except stripe.StripeError as error:
+        if _did_nothing(error) or _is_unanswered(error):
+            raise TryAgain(
+                f"Stripe did not answer: {type(error).__name__} {error.http_status or ''}".strip()
+            ) from error
+        raise
