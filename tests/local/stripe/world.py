@@ -1,0 +1,164 @@
+"""Where the contract suite runs: the official SDK on the emulator in process, over HTTP, or on Stripe itself."""
+
+import socket
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+import httpx
+import pytest
+import stripe
+import uvicorn
+
+from infra.local.stripe import EmbeddedStripe
+from infra.local.stripe.faults import read_faults
+from infra.local.stripe.server import StripeServer
+from infra.local.stripe.wire import CuttableProtocol
+
+Json = dict[str, Any]
+START = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
+CLIENT_TIMEOUT_S = 20
+IMPATIENT_S = 0.5
+
+
+class Clock:
+    """The simulated clock; it stands still unless told."""
+
+    def __init__(self) -> None:
+        self.instant = START
+
+    def __call__(self) -> datetime:
+        return self.instant
+
+    def forward(self, **delta: float) -> None:
+        self.instant += timedelta(**delta)
+
+
+class Controls(Protocol):
+    """The test controls, however they are reached."""
+
+    def faults(self, *faults: Json) -> None: ...
+    def card(self, payment_method: str, behaviour: str) -> Json: ...
+    def dispute(self, charge: str, reason: str) -> Json: ...
+    def decide(self, dispute: str, outcome: str) -> Json: ...
+    def complete(self, session: str, **choice: Any) -> Json: ...
+
+
+class DirectControls:
+    """By method call."""
+
+    def __init__(self, embedded: EmbeddedStripe) -> None:
+        self.embedded = embedded
+
+    def faults(self, *faults: Json) -> None:
+        self.embedded.arm_faults(read_faults(list(faults)))
+
+    def card(self, payment_method: str, behaviour: str) -> Json:
+        return self.embedded.set_card(payment_method, behaviour)
+
+    def dispute(self, charge: str, reason: str) -> Json:
+        return self.embedded.open_dispute(charge, reason)
+
+    def decide(self, dispute: str, outcome: str) -> Json:
+        return self.embedded.decide_dispute(dispute, outcome)
+
+    def complete(self, session: str, **choice: Any) -> Json:
+        return self.embedded.complete_checkout(session, **choice).as_json()
+
+
+class HttpControls:
+    """By the `_test` routes."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+
+    def faults(self, *faults: Json) -> None:
+        self._post("faults", list(faults))
+
+    def card(self, payment_method: str, behaviour: str) -> Json:
+        return self._post(f"cards/{payment_method}", {"behaviour": behaviour})
+
+    def dispute(self, charge: str, reason: str) -> Json:
+        return self._post("disputes", {"charge": charge, "reason": reason})
+
+    def decide(self, dispute: str, outcome: str) -> Json:
+        return self._post(f"disputes/{dispute}", {"outcome": outcome})
+
+    def complete(self, session: str, **choice: Any) -> Json:
+        return self._post(f"checkout/{session}/complete", choice)
+
+    def _post(self, path: str, body: Any) -> Any:
+        answer = httpx.post(f"{self.base}/_test/{path}", json=body, timeout=CLIENT_TIMEOUT_S)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+@dataclass
+class World:
+    """Where the contract is checked. `controls` and `clock` are missing on Stripe itself."""
+
+    kind: str
+    client: stripe.StripeClient
+    impatient: stripe.StripeClient
+    _controls: Controls | None = None
+    _clock: Clock | None = None
+
+    @property
+    def api(self) -> Any:
+        """The SDK's v1 services; untyped, because the suite reads fields that some answers leave out."""
+        return self.client.v1
+
+    @property
+    def controls(self) -> Controls:
+        if self._controls is None:
+            pytest.skip("Stripe itself has no test controls")
+        return self._controls
+
+    @property
+    def clock(self) -> Clock:
+        if self._clock is None:
+            pytest.skip("Stripe's own clock cannot be moved")
+        return self._clock
+
+    def customer_with_card(self, card: str = "pm_card_visa") -> tuple[str, str]:
+        """A new customer and the payment method attached to them."""
+        customer = self.api.customers.create(params={"email": "ana@example.com"}).id
+        method = self.api.payment_methods.attach(card, params={"customer": customer}).id
+        return customer, method
+
+    def charge(self, of: str, card: str, cents: int = 6250, *, key: str | None = None, **more: Any) -> Any:
+        """One autopay charge, as production makes it: created and confirmed off session in one call."""
+        wanted = {
+            "amount": cents,
+            "currency": "usd",
+            "customer": of,
+            "payment_method": card,
+            "off_session": True,
+            "confirm": True,
+            **more,
+        }
+        return self.api.payment_intents.create(params=wanted, options={"idempotency_key": key} if key else {})
+
+
+class ThreadedServer:
+    """A uvicorn of its own in a thread, on a free loopback port."""
+
+    def __init__(self, clock: Clock) -> None:
+        # Named as TCP, so that asyncio switches Nagle's algorithm off: 40 ms a call otherwise.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        self.base = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self.server = StripeServer(EmbeddedStripe(clock, public_url=self.base), retry_delays_s=(0.01, 0.01, 0.01))
+        app = self.server.app(standalone=True)
+        config = uvicorn.Config(app, http=CuttableProtocol, ws="none", log_config=None)
+        self._uvicorn = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._uvicorn.run, kwargs={"sockets": [listener]})
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._uvicorn.should_exit = True
+        self._thread.join()
