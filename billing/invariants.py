@@ -1,0 +1,314 @@
+"""What must always hold, as pure functions over stored rows: the simulator asks after every step, reconciliation asks
+at night. Each function yields what it finds broken, and nothing where all is well.
+
+The numbers are those of the design:
+
+     1 entries balance, the books sum to zero             7 no notice or reminder about a paid invoice
+     2 the open amount formula holds, never negative      8 our payments are Stripe's, object by object
+     3 nobody is charged more than owed, without          9 facts only grow
+       consent, above their cap, too early, or twice     10 no due work older than its bound
+     4 at most one open attempt per invoice              11 only PR amounts are billed
+     5 instalments sum to the plan                       12 nothing about health or persons leaves
+     6 every claim result ends in exactly one state
+
+Rules are judged here from what was recorded, not by asking the code that decided: a consent row, a sent notice, a
+timeline of facts.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from billing.account import Books, Consent
+from billing.claim_state import ClaimState, Hold, ReceivedResult, StoredBody, Submission
+from billing.facts import Fact, FactKind
+from billing.invoice import Invoice, Source
+from billing.invoice_lines import InvoiceLines
+from billing.ledger import Book
+from billing.money import Cents
+from billing.notice import NoticeKind, Posting
+from billing.payment import Attempt, AttemptKind, AttemptState
+from billing.policy import Practice
+from billing.ports import DueItem
+from billing.stripe_event import StripeEvent
+
+NOTICE_AGE = timedelta(hours=4)
+"""AUTO-3's floor, stated here a second time: a guard that shared its constant with the rule would move with it."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """One finding: the invariant's number, the row or person it is about, and what is wrong, with the figures."""
+
+    invariant: int
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"invariant {self.invariant} broken at {self.where}: {self.what}"
+
+
+@dataclass(frozen=True)
+class AccountRows:
+    """Everything stored of one account: its books, and what was written once beside them."""
+
+    books: Books
+    facts: tuple[Fact, ...]
+    consents: Mapping[str, Consent]
+    postings: tuple[Posting, ...]
+
+    @classmethod
+    def of(cls, account: Iterable[object], written_once: Iterable[object]) -> "AccountRows | None":
+        """Sort the rows of the two partitions; None where there is no account row."""
+        books = Books.of(account)
+        if books is None:
+            return None
+        facts: list[Fact] = []
+        consents: dict[str, Consent] = {}
+        postings: list[Posting] = []
+        for row in written_once:
+            if isinstance(row, Fact):
+                facts.append(row)
+            elif isinstance(row, Posting):
+                postings.append(row)
+            elif isinstance(row, Consent):
+                consents[row.consent_id] = row
+        return cls(books, tuple(facts), consents, tuple(postings))
+
+
+def check_account(rows: AccountRows, practice: Practice) -> list[Broken]:
+    """Every invariant that one account's own rows can show: 1 to 5."""
+    return [
+        *entries_balance(rows.facts),
+        *amounts_follow_from_entries(rows),
+        *charges_were_allowed(rows, practice),
+        *attempts_are_exclusive(rows.books),
+        *instalments_sum(rows.books),
+    ]
+
+
+# ------------------------------------------------------------------------------------------------- 1 and 2: the books
+
+
+def entries_balance(facts: Iterable[Fact]) -> Iterator[Broken]:
+    """1: the entries of each fact sum to zero, and so do the books."""
+    for fact in facts:
+        total = sum(e.amount for e in fact.entries)
+        if total:
+            yield Broken(1, fact.key.sk, f"its entries sum to {total}")
+
+
+def amounts_follow_from_entries(rows: AccountRows) -> Iterator[Broken]:
+    """2: what is open of each invoice and plan, the credit and the money at Stripe are what the entries say."""
+    books, name = rows.books, rows.books.account.key.pk
+    posted: Counter[tuple[str, str]] = Counter()
+    for fact in rows.facts:
+        for entry in fact.entries:
+            posted[entry.book, entry.item] += entry.amount
+    expected: dict[tuple[str, str], Cents] = {}
+    for invoice in books.invoices:
+        left = invoice.amount - invoice.paid - invoice.credited - invoice.written_off - invoice.moved
+        if left < 0:
+            yield Broken(2, invoice.key.sk, f"open amount {left} is negative")
+        expected[Book.RECEIVABLE, invoice.invoice_id] = 0 if invoice.void else left
+    for plan in books.plans:
+        expected[Book.RECEIVABLE, plan.plan_id] = plan.not_yet_issued
+    expected[Book.CREDIT, ""] = -books.account.credit
+    expected[Book.CLEARING, ""] = sum(a.amount for a in books.attempts if a.state is AttemptState.POSTED)
+    for place in expected.keys() | {p for p in posted if p[0] == Book.RECEIVABLE}:
+        if posted[place] != expected.get(place, 0):
+            yield Broken(2, name, f"{place} is {posted[place]} by its entries, {expected.get(place, 0)} by its rows")
+
+
+# -------------------------------------------------------------------------------------------------- 3 and 4: charges
+
+
+def charges_were_allowed(rows: AccountRows, practice: Practice) -> Iterator[Broken]:
+    """3: no more than owed, not twice; and each automatic charge with consent, within the cap, after its notice."""
+    paid: Counter[str] = Counter()
+    for attempt in rows.books.attempts:
+        if attempt.state is AttemptState.POSTED:
+            paid.update({part.invoice_id: part.amount for part in attempt.parts})
+            if attempt.excess:
+                yield Broken(3, attempt.attempt_id, f"took {attempt.excess} more than was owed")
+        if attempt.channel is AttemptKind.AUTOPAY:
+            yield from _charge_was_allowed(attempt, rows, practice)
+    for invoice in rows.books.invoices:
+        if paid[invoice.invoice_id] > invoice.amount:
+            yield Broken(3, invoice.key.sk, f"{paid[invoice.invoice_id]} paid of {invoice.amount}")
+
+
+def _charge_was_allowed(attempt: Attempt, rows: AccountRows, practice: Practice) -> Iterator[Broken]:
+    consent = rows.consents.get(attempt.consent_id)
+    if consent is None or consent.agreed_at > attempt.started_at or not _enrolled_at(attempt.started_at, rows.facts):
+        yield Broken(3, attempt.attempt_id, f"charged without consent (names {attempt.consent_id!r})")
+        return
+    cap = practice.policy.default_cap if consent.cap is None else consent.cap
+    earliest = attempt.started_at - max(NOTICE_AGE, timedelta(hours=practice.policy.minimum_notice_hours))
+    for part in attempt.parts:
+        invoice = rows.books.invoice(part.invoice_id)
+        plan = rows.books.plan(invoice.plan_id) if invoice else None
+        if plan is not None:
+            if plan.notice_at is None or plan.notice_at > earliest:
+                yield Broken(3, attempt.attempt_id, f"charged on a schedule mailed at {plan.notice_at}")
+            continue
+        if attempt.amount > cap:
+            yield Broken(3, attempt.attempt_id, f"charged {attempt.amount}, above the cap of {cap}")
+        if not any(at <= earliest for at in _announced_at(part.invoice_id, rows)):
+            yield Broken(3, attempt.attempt_id, f"charged {part.invoice_id} without a notice old enough")
+
+
+def _enrolled_at(at: datetime, facts: Iterable[Fact]) -> bool:
+    """Whether autopay was on. Facts of the same instant leave their order open: then it may have been."""
+    toggles = [f for f in facts if f.kind in (FactKind.AUTOPAY_ENROLLED, FactKind.AUTOPAY_ENDED) and f.at <= at]
+    newest = max((f.version for f in toggles if f.at < at), default=0)
+    return any(f.kind == FactKind.AUTOPAY_ENROLLED for f in toggles if f.at == at or f.version == newest)
+
+
+def _announced_at(invoice_id: str, rows: AccountRows) -> Iterator[datetime]:
+    """When the mail service accepted notices of this invoice's charge."""
+    sent = {f.item: f.at for f in rows.facts if f.kind == FactKind.NOTICE_SENT}
+    for posting in rows.postings:
+        if posting.notice is NoticeKind.CHARGE_NOTICE and invoice_id in posting.invoice_ids:
+            at = sent.get(posting.key.sk)
+            if at is not None:
+                yield at
+
+
+def attempts_are_exclusive(books: Books) -> Iterator[Broken]:
+    """4: at most one open attempt per invoice, and the invoice and the attempt know of each other."""
+    open_for: defaultdict[str, list[int]] = defaultdict(list)
+    for attempt in books.attempts:
+        if attempt.is_open:
+            for part in attempt.parts:
+                open_for[part.invoice_id].append(attempt.number)
+    for invoice in books.invoices:
+        believed = [invoice.open_attempt] if invoice.open_attempt else []
+        if open_for[invoice.invoice_id] != believed:
+            yield Broken(4, invoice.key.sk, f"names attempt {believed}, open are {open_for[invoice.invoice_id]}")
+
+
+# ------------------------------------------------------------------------------------------------ 5, 6, 11: documents
+
+
+def instalments_sum(books: Books) -> Iterator[Broken]:
+    """5: a plan's instalments sum to what it covers, and each issued one is an invoice of exactly its amount."""
+    for plan in books.plans:
+        covered = sum(part.amount for part in plan.covers)
+        if plan.total != covered:
+            yield Broken(5, plan.key.sk, f"instalments sum to {plan.total}, it covers {covered}")
+        for instalment in plan.instalments:
+            invoice = books.invoice(instalment.invoice_id)
+            if instalment.invoice_id and (invoice is None or invoice.amount != instalment.amount):
+                yield Broken(5, plan.key.sk, f"instalment {instalment.invoice_id} is not an invoice of its amount")
+
+
+def claim_results_end_once(
+    results: Iterable[ReceivedResult], state: ClaimState | None, holds: Collection[Hold], *, concluded: bool
+) -> Iterator[Broken]:
+    """6: each result of a claim has at most one verdict, and exactly one where all work is done (`concluded`); a held
+    one stands in the holds and no other does; at most one invoice came of the claim."""
+    verdicts = state.verdicts if state else ()
+    given = Counter(v.result for v in verdicts)
+    held = {h.result for h in holds}
+    for received in results:
+        key = received.result.result_key()
+        if given[key] > 1 or (concluded and not given[key]):
+            yield Broken(6, str(received.key), f"has {given[key]} verdicts")
+    for verdict in verdicts:
+        if verdict.now not in ("invoiced", "nothing_owed", "pending", "held"):
+            yield Broken(6, verdict.result, f"ended as {verdict.now!r}")
+        if (verdict.now == "held") != (verdict.result in held):
+            yield Broken(
+                6, verdict.result, f"is {verdict.now}, and {'stands' if verdict.result in held else 'is not'} on hold"
+            )
+    if len({v.invoice_id for v in verdicts if v.invoice_id}) > 1:
+        yield Broken(6, state.key.pk if state else "", "more than one invoice came of one claim")
+
+
+def only_patient_responsibility_is_billed(invoice: Invoice, results: Iterable[ReceivedResult]) -> Iterator[Broken]:
+    """11: a claim's invoice is for exactly the PR adjustments of one of its results."""
+    if invoice.source is Source.CLAIM and invoice.amount not in {r.result.patient_responsibility for r in results}:
+        yield Broken(11, invoice.key.sk, f"{invoice.amount} is no result's patient responsibility")
+
+
+# -------------------------------------------------------------------------------------- 7, 12: what leaves the house
+
+ASKING = frozenset(
+    {
+        NoticeKind.INVOICE,
+        NoticeKind.CHARGE_NOTICE,
+        NoticeKind.APPROVAL_REQUEST,
+        NoticeKind.CHARGE_FAILED,
+        NoticeKind.REMINDER,
+        NoticeKind.INSTALMENT,
+    }
+)
+"""Mails that ask for money or announce that it will be taken."""
+
+
+def asks_for_what_is_paid(notice: NoticeKind, invoices: Iterable[Invoice]) -> Iterator[Broken]:
+    """7: a mail that asks for money is about invoices of which something is open. `invoices`: as they were when the
+    sending began."""
+    if notice in ASKING:
+        for invoice in invoices:
+            if not invoice.open_amount:
+                yield Broken(7, invoice.key.sk, f"a {notice} mail is sent about it, and nothing of it is open")
+
+
+def leaks(where: str, text: str, secrets: Iterable[str]) -> Iterator[Broken]:
+    """12: none of the secrets (names, addresses, codes of care, days of service) stands in what leaves."""
+    for secret in secrets:
+        if secret in text:
+            yield Broken(12, where, f"contains {secret!r}")
+
+
+# --------------------------------------------------------------------------------- 8, 9, 10: against others and time
+
+
+@dataclass(frozen=True)
+class StripePayment:
+    """A payment intent that succeeded, as Stripe tells it: its id, our attempt in its metadata, cents received."""
+
+    intent_id: str
+    attempt_id: str
+    amount: Cents
+
+
+def payments_are_stripes(books: Books, stripe: Iterable[StripePayment], *, concluded: bool) -> Iterator[Broken]:
+    """8: each payment of ours is one succeeded intent of the same amount; and the other way round where all work is
+    done (`concluded`; until then Stripe may know more than we do)."""
+    theirs = {payment.intent_id: payment for payment in stripe}
+    ours: set[str] = set()
+    for attempt in books.attempts:
+        if attempt.state is not AttemptState.POSTED or attempt.channel is AttemptKind.SETUP:
+            continue
+        payment = theirs.get(attempt.intent_id)
+        if payment is None or (payment.attempt_id, payment.amount) != (attempt.attempt_id, attempt.amount):
+            yield Broken(8, attempt.attempt_id, f"we booked {attempt.amount}, Stripe has {payment}")
+        ours.add(attempt.intent_id)
+    if concluded:
+        for payment in theirs.values():
+            if payment.intent_id not in ours:
+                yield Broken(
+                    8, payment.attempt_id, f"Stripe took {payment.amount} ({payment.intent_id}), we know nothing"
+                )
+
+
+WRITTEN_ONCE = (Fact, ReceivedResult, Submission, StripeEvent, StoredBody, Consent, InvoiceLines)
+"""Rows that are inserted and never touched again."""
+
+
+def written_once(changed: object) -> Iterator[Broken]:
+    """9: a row that is replaced or removed must not be one that is written once."""
+    if isinstance(changed, WRITTEN_ONCE):
+        yield Broken(9, str(changed.key), "written once, and changed")
+
+
+def nothing_is_overdue(due: Iterable[DueItem], now: datetime, bound: timedelta) -> Iterator[Broken]:
+    """10: whatever is due was looked at (its index entry moved) within the bound."""
+    oldest = f"{now - bound:%Y-%m-%dT%H:%M:%SZ}"
+    for item in due:
+        if item.due_at < oldest:
+            yield Broken(10, str(item.key), f"due since {item.due_at}, now {now}")
