@@ -53,9 +53,6 @@ webhooks does not pay for plans. A test holds this to every record of billing/."
 
 NOT_FIELDS: Final = frozenset({"pk", "sk", "type", "due_shard", "due_at"})
 """Attributes of a row that are no fields of its record: its address, its type and its entry in the due index."""
-STORED_AS: Final[Mapping[tuple[str, str], str]] = {("Attempt", "kind"): "way"}
-"""Fields whose attribute has another name. The stream's filter takes every row with `kind` for a fact; an attempt's
-kind is something else."""
 ALWAYS_WRITTEN: Final = frozenset({"version", "kind", "expires"})
 """Fields the table itself looks at (guards, the stream's filter, forgetting), default or not."""
 
@@ -66,7 +63,6 @@ class UnreadableRow(Exception):
 
 class _Field(NamedTuple):
     name: str
-    attribute: str
     encode: Callable[[Any], "AttributeValueTypeDef"]
     default: object
 
@@ -75,8 +71,7 @@ class _Plan(NamedTuple):
     """How one dataclass is written and read, worked out once."""
 
     fields: tuple[_Field, ...]
-    decoders: dict[str, tuple[str, Callable[[Any], Any]]]
-    """By attribute: the field it belongs to, and how it is read."""
+    decoders: dict[str, Callable[[Any], Any]]
 
 
 class _Coder(NamedTuple):
@@ -128,22 +123,22 @@ def is_fact(record_class: type) -> bool:
 
 
 def _write_fields(plan: _Plan, value: object, item: "dict[str, AttributeValueTypeDef]") -> None:
-    for name, attribute, encode_field, default in plan.fields:
+    for name, encode_field, default in plan.fields:
         content = getattr(value, name)
         if content != default:
-            item[attribute] = encode_field(content)
+            item[name] = encode_field(content)
 
 
 def _read_fields(cls: type, fields: Mapping[str, Any]) -> Any:
     decoders = _plan(cls).decoders
     values = {}
-    for attribute, content in fields.items():
-        if attribute not in decoders:
+    for name, attribute in fields.items():
+        decode_field = decoders.get(name)
+        if decode_field is None:
             raise ValueError(
-                f"{cls.__name__} has no field {attribute!r}: written by newer code? Deploy readers before writers"
+                f"{cls.__name__} has no field {name!r}: written by newer code? Deploy readers before writers"
             )
-        name, decode_field = decoders[attribute]
-        values[name] = decode_field(content)
+        values[name] = decode_field(attribute)
     return cls(**values)
 
 
@@ -154,10 +149,9 @@ def _plan(cls: type) -> _Plan:
     for field in dataclasses.fields(cls):
         name = field.name
         assert name not in NOT_FIELDS, f"{cls.__name__}.{name}: this name belongs to the row itself"
-        attribute = STORED_AS.get((cls.__name__, name), name)
         coder = _coder(hints[name], f"{cls.__name__}.{name}")
-        fields.append(_Field(name, attribute, coder.encode, _default(field)))
-        decoders[attribute] = (name, coder.decode)
+        fields.append(_Field(name, coder.encode, _default(field)))
+        decoders[name] = coder.decode
     return _Plan(tuple(fields), decoders)
 
 

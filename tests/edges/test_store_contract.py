@@ -9,7 +9,6 @@ from billing.account import Account, Contact
 from billing.facts import Fact
 from billing.ids import account_key, account_pk, contact_key, facts_pk
 from billing.invoice import Invoice, Source
-from billing.payment import Attempt, AttemptKind
 from billing.ports import Check, Conflict, Delete, Insert, Record, Store, Update
 from edges.store import DynamoStore
 from edges.table import shard_of
@@ -245,9 +244,3 @@ def test_what_was_handled_in_the_meantime_is_not_leased(store: Store) -> None:
     assert store.lease(item, NOON + timedelta(minutes=5)) is False
     assert everything_due(store, NOON + timedelta(days=1)) == []
     assert store.get(row.key) is None
-
-
-def test_an_attempt_reads_back_though_its_kind_is_no_facts_kind(store: Store) -> None:
-    attempt = Attempt("elm_street", "ana", 1, 1, AttemptKind.AUTOPAY, (), "cus_1", "pm_1", "card_1", NOON)
-    store.commit(Insert(attempt))
-    assert store.get(attempt.key) == attempt
