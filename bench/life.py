@@ -5,10 +5,9 @@ because what they cost follows from the number of messages: in batches of ten, a
 (send, receive, delete). Counts are exact and the same on every machine.
 """
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from bench.meter import Meter
@@ -17,6 +16,7 @@ from billing.autopay import CONSENT_HASH, CONSENT_VERSION
 from billing.claim import SubmittedClaim, SubmittedLine
 from billing.claim_state import ClaimState, Submission
 from billing.facts import ROUTES, Message
+from billing.ids import Key
 from billing.notice import Letter
 from billing.payment import Enrolment
 from billing.policy import Practice
@@ -54,13 +54,19 @@ class RelayedStore(DynamoStore):
     def __init__(self, client: Any, table: str) -> None:
         super().__init__(client, table, SHARDS)
         self.messages: list[tuple[str, Message]] = []
+        self.relayed = 0
 
     def commit(self, *writes: Write) -> None:
         super().commit(*writes)
         for write in writes:
             kind = getattr(write.record, "kind", "")
             if isinstance(write, Insert) and kind:
-                self.messages += [(verb, Message(kind, write.record.key)) for verb in ROUTES[kind]]
+                self.relay(kind, write.record.key)
+
+    def relay(self, kind: str, key: Key) -> None:
+        """A message to each verb that looks at this kind."""
+        self.messages += [(verb, Message(kind, key)) for verb in ROUTES[kind]]
+        self.relayed += len(ROUTES[kind])
 
 
 @dataclass
@@ -82,7 +88,6 @@ class Step:
     write_units: float = 0.0
     read_units: float = 0.0
     writes: int = 0
-    messages: int = 0
 
 
 class Life:
@@ -96,12 +101,12 @@ class Life:
         self.store = RelayedStore(cloud.client("dynamodb"), cloud.fresh_table())
         self.blobs, self.mailer = MemoryBlobs(), CountingMailer()
         self.steps: list[Step] = []
-        self.stripe_calls: Counter[str] = Counter()
         self._set_up()
 
     def _set_up(self) -> None:
-        line = SubmittedLine("90834", (), "1", datetime(2026, 10, 30, tzinfo=UTC).date(), 15000, ("F411",), "s1")
-        claim = SubmittedClaim(CLAIM, CLIENT, "prov_1", "87726", "M1", 15000, line.service_date, "", (line,))
+        session = date(2026, 10, 30)
+        line = SubmittedLine("90834", (), "1", session, 15000, ("F411",), "s1")
+        claim = SubmittedClaim(CLAIM, CLIENT, "prov_1", "87726", "M1", 15000, session, "", (line,))
         customer = self.cards.ensure_customer(PRACTICE, CLIENT)
         self.store.commit(
             Insert(
@@ -114,6 +119,7 @@ class Life:
         )
         self._enrol()
         self.store.messages.clear()
+        self.store.relayed = 0
         self.stripe.take_deliveries()
 
     def _enrol(self) -> None:
@@ -142,14 +148,12 @@ class Life:
         return self.steps
 
     def _metered(self, name: str, part: Callable[[], None]) -> None:
-        before = len(self.store.messages)
         with Meter() as meter:
             part()
         writes = meter.of(
             "dynamodb.PutItem", "dynamodb.UpdateItem", "dynamodb.DeleteItem", "dynamodb.TransactWriteItems"
         )
-        added = max(0, len(self.store.messages) - before)
-        self.steps.append(Step(name, meter.write_units, meter.read_units, writes, added))
+        self.steps.append(Step(name, meter.write_units, meter.read_units, writes))
 
     def _ingest(self) -> None:
         delivery = ingest_claims.Delivery(PRACTICE, "key", "application/json", RESULT)
@@ -163,8 +167,7 @@ class Life:
 
     def _send(self, item: DueItem) -> None:
         assert self.store.lease(item, self.now + timedelta(minutes=5))
-        kind = item.due_at.rpartition("#")[2]
-        self.store.messages += [(verb, Message(kind, item.key)) for verb in ROUTES[kind]]
+        self.store.relay(item.due_at.rpartition("#")[2], item.key)
 
     def _webhook(self) -> None:
         """As receive_stripe does: store the event once. Only the types it listens to that carry our metadata."""

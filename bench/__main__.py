@@ -1,0 +1,142 @@
+"""`make bench`: the figures of one run, a table for people and one line of JSON for programs, last.
+
+Counts and units are exact and repeatable. The rate of the 835 reader is a time of this machine at this moment: read it
+as a picture, not as a gate.
+"""
+
+import gc
+import json
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.cost import Counts, dollars_per_million
+from bench.life import SHARDS, SQS_REQUESTS_PER_MESSAGE, Life
+from bench.make_835 import document
+from bench.meter import Meter
+from billing.invoice import Invoice, Source
+from billing.ports import Insert
+from edges.formats.x12_835 import read_835
+from edges.store import DynamoStore
+from tests.fakes.cloud import LocalCloud
+
+CLAIMS = 10_000
+STORED = (100, 2_000)
+DUE = 20
+PER_COMMIT = 50
+
+
+def life(cloud: LocalCloud) -> dict[str, Any]:
+    """One autopay invoice from claim result to settled webhook."""
+    lived = Life(cloud)
+    steps = lived.run()
+    counts = Counts(
+        write_units=sum(s.write_units for s in steps),
+        read_units=sum(s.read_units for s in steps),
+        queue_requests=round(lived.store.relayed * SQS_REQUESTS_PER_MESSAGE, 1),
+        api_requests=2,
+        records=lived.store.relayed,
+        charges=1,
+    )
+    return {
+        **asdict(counts),
+        "write_calls": sum(s.writes for s in steps),
+        "mails": len(lived.mailer.sent),
+        "dollars_per_million_without_mail": round(dollars_per_million(counts), 2),
+        "steps": [asdict(s) for s in steps],
+    }
+
+
+def sweep(cloud: LocalCloud, stored: int) -> float:
+    """Read units of finding 20 due items among `stored`: must not depend on what is stored."""
+    client, table = cloud.client("dynamodb"), cloud.fresh_table()
+    store = DynamoStore(client, table, SHARDS)
+    now = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)
+    invoices = [_waiting(n, now - timedelta(minutes=1) if n < DUE else now + timedelta(days=30)) for n in range(stored)]
+    for start in range(0, stored, PER_COMMIT):
+        store.commit(*(Insert(i) for i in invoices[start : start + PER_COMMIT]))
+    with Meter() as meter:
+        found = sum(len(store.due(shard, now, 100)) for shard in range(SHARDS))
+    assert found == DUE, f"the sweep found {found} of {DUE}"
+    return meter.read_units
+
+
+def _waiting(number: int, at: datetime) -> Invoice:
+    issued = at - timedelta(days=2)
+    return Invoice(
+        "prac_1", f"cli_{number}", f"inv_{number}", 1, Source.CLAIM, str(number), 0, 6250, issued, issued.date(),
+        charge_at=at,
+    )  # fmt: skip
+
+
+def reader() -> dict[str, Any]:
+    """The 835 reader with balancing on a file of 10,000 claims."""
+    body = document(CLAIMS)
+    gc.collect()
+    start = time.process_time()
+    count = balanced = 0
+    for result in read_835(body):
+        count += 1
+        balanced += getattr(result, "balances", lambda: False)()
+    seconds = time.process_time() - start
+    return {"claims": count, "balanced": balanced, "bytes": len(body), "claims_per_cpu_second": round(count / seconds)}
+
+
+def cold_modules() -> dict[str, int]:
+    """How many modules importing each handler loads: the exact part of a cold start."""
+    from infra.build import VERBS
+
+    found = {}
+    for verb in sorted(VERBS):
+        code = f"import sys, functions.{verb}.handler; print(len(sys.modules))"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        found[verb] = int(done.stdout.split()[-1])
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    console = Console()
+    cloud = LocalCloud()
+    try:
+        lived = life(cloud)
+        sweeps = {str(n): sweep(cloud, n) for n in STORED}
+    finally:
+        cloud.stop()
+    figures: dict[str, Any] = {
+        "life": lived,
+        "sweep_read_units_for_20_due_by_stored": sweeps,
+        "reader": reader(),
+        "modules_at_cold_start": cold_modules(),
+        "peak_rss_kb_of_this_process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+    }
+    steps = Table("step", "write units", "read units", "write calls", title="One autopay invoice's life")
+    for step in lived["steps"]:
+        steps.add_row(step["name"], f"{step['write_units']:g}", f"{step['read_units']:g}", str(step["writes"]))
+    steps.add_row(
+        "all", f"{lived['write_units']:g}", f"{lived['read_units']:g}", str(lived["write_calls"]), style="bold"
+    )
+    console.print(steps)
+    summary = Table("figure", "measured", "to reach")
+    summary.add_row("DynamoDB write units per life", f"{lived['write_units']:g}", "≤ 40")
+    summary.add_row("DynamoDB write calls per life", str(lived["write_calls"]), "≤ 10")
+    summary.add_row("SQS requests per life, batches of 10", f"{lived['queue_requests']:g}", "≤ 1.8")
+    summary.add_row("AWS dollars per million lives, no mail", f"{lived['dollars_per_million_without_mail']:g}", "≤ 75")
+    for stored, units in sweeps.items():
+        summary.add_row(f"sweep: read units, 20 due of {stored}", f"{units:g}", "equal")
+    summary.add_row("835 reader, claims per CPU second", f"{figures['reader']['claims_per_cpu_second']:,}", "≥ 15,600")
+    for verb, count in figures["modules_at_cold_start"].items():
+        summary.add_row(f"modules at cold start: {verb}", str(count), "")
+    console.print(summary)
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
