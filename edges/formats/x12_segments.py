@@ -54,7 +54,8 @@ def read_header(text: str) -> tuple[list[str], str, int] | None:
     component, end = text[stop : stop + 1], text[stop + 1 : stop + 2]
     if not component or component.isalnum():
         return None
-    if not end or end.isalnum():  # the component separator was left out, the segment end stands in its place
+    ends_again = end in ("\r", "\n") and component + end in text[stop + 2 : MAX_HEADER_CHARS]
+    if not end or end.isalnum() or ends_again:  # no component separator: the segment end stands in its place
         component, end, stop = "", component, stop - 1
     if end == separator:
         return None

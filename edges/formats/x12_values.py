@@ -10,8 +10,7 @@ from typing import Final
 
 from billing.claim import Adjustment
 
-MAX_CENTS: Final = 10**12
-_AMOUNT: Final = re.compile(r"(-?)([0-9]{0,12})(?:\.([0-9]{0,12}))?")
+_AMOUNT: Final = re.compile(r"(-?)([0-9]{0,10})(?:\.([0-9]{0,10}))?")  # below ten billion dollars
 _CODE: Final = re.compile(r"[A-Za-z0-9]{1,5}")
 
 
@@ -33,8 +32,6 @@ def cents(text: str) -> int | None:
     if fraction[2:].strip("0"):
         return None
     amount = int(dollars or "0") * 100 + int(fraction[:2].ljust(2, "0"))
-    if amount >= MAX_CENTS:
-        return None
     return -amount if sign else amount
 
 
@@ -73,10 +70,11 @@ def adjustment(group: str, code: str, amount_text: str) -> Adjustment | None:
 def procedure(composite: str, component: str) -> tuple[str, tuple[str, ...]] | None:
     """Procedure code and modifiers of a composite such as HC:99213:25; None when they are not printable.
 
-    Some files use another component separator here than the one their ISA names: then it is the character after the
-    two-letter qualifier.
+    Some files use another component separator here than the one their ISA names, or name none: then it is the
+    character after the two-letter qualifier.
     """
-    if component not in composite and composite[:2].isalpha() and not composite[2:3].isalnum():
+    is_cut = bool(component) and component in composite
+    if not is_cut and composite[:2].isalpha() and not composite[2:3].isalnum():
         component = composite[2:3]
     parts = [part.strip() for part in composite.split(component)] if component else [composite.strip()]
     code, modifiers = (parts[1], parts[2:6]) if len(parts) > 1 else (parts[0], [])

@@ -122,6 +122,12 @@ def test_unknown_groups_and_reasons_are_for_the_gates():
     assert result.all_adjustments[0] == Adjustment("CR", "999", 4500)
 
 
+def test_a_date_that_is_not_known_may_be_null():
+    (result,) = parse_batch(body({**EXAMPLE, "adjudicated_on": None}))
+    assert isinstance(result, ClaimResult)
+    assert result.adjudicated_on is None
+
+
 # --- 400: no JSON
 
 

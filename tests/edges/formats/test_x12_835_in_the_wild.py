@@ -11,6 +11,7 @@ from tests.edges.formats.x12_example import CLAIM, ISA, changed, document, trans
 
 CLP, _, _, SVC, LINE_DATE, CAS_CO, CAS_PR, _ = CLAIM
 PLAIN = document()
+OVERSIZED_SEGMENT = "a segment is longer or has more elements than a segment of an 835 can"
 
 
 def results(body: bytes, warnings: list[str] | None = None) -> list[ClaimResult]:
@@ -90,9 +91,9 @@ def test_an_unpadded_header_is_cut_by_its_separators():
     assert results(document(isa=unpadded)) == EXPECTED
 
 
-def test_a_header_without_component_separator_still_ends_where_it_ends():
-    body = document(isa=ISA.removesuffix(":"), end="~")
-    assert [each.claim_id for each in results(body)] == ["KB7Q2M9X41"]
+@pytest.mark.parametrize("end", ["~", "~\n", "~\r\n"])
+def test_a_header_without_component_separator_still_ends_where_it_ends(end: str):
+    assert results(document(isa=ISA.removesuffix(":"), end=end)) == EXPECTED
 
 
 def test_several_interchanges_with_their_own_delimiters_are_one_file():
@@ -198,14 +199,21 @@ def test_a_part_of_the_file_without_segment_ends_is_reported():
     body = PLAIN + b"XXX" + swallowed + b"~\n" + PLAIN
     before, lost, after = read_835(body)
     assert (before, after) == (EXPECTED[0], EXPECTED[0])
-    assert lost == Rejected("", "", ("file: a segment is longer or has more elements than a segment of an 835 can",))
+    assert lost == Rejected("", "", ("file: " + OVERSIZED_SEGMENT,))
+
+
+def test_a_part_without_segment_ends_is_reported_once_however_long_it_is():
+    endless = b"XXX" + b"A" * 300_000
+    before, lost = read_835(PLAIN + endless)
+    assert (before, lost) == (EXPECTED[0], Rejected("", "", ("file: " + OVERSIZED_SEGMENT,)))
+    assert list(read_835(PLAIN + endless + b"~\n" + PLAIN)) == [before, lost, EXPECTED[0]]
 
 
 def test_an_oversized_segment_outside_the_claims_is_only_a_warning():
     warnings: list[str] = []
     body = document(*transaction(payer=("N1*PR*EXAMPLE HEALTH PLAN*XV*87726", "REF*2U*87727", "N3" + "*A" * 101)))
     assert results(body, warnings) == EXPECTED
-    assert warnings == ["a segment is longer or has more elements than a segment of an 835 can"]
+    assert warnings == [OVERSIZED_SEGMENT]
 
 
 def test_the_size_of_the_pieces_a_file_comes_in_does_not_matter():
