@@ -8,6 +8,7 @@ What is rendered here is kept as it was sent, so the pay link stands in it as `{
 one in as the mail leaves, and nothing secret is stored.
 """
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -28,6 +29,10 @@ ANNOUNCES_ITS_ROWS: Final = frozenset({NoticeKind.PLAN_SCHEDULE, NoticeKind.AUTO
 """Kinds whose rows are charges to come: the letter is their notice, so each is named by its moment (AUTO-4)."""
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
+
+STYLE_PATH: Final = "/static/style.css"
+STYLE: Final = (TEMPLATES / "static" / "style.css").read_bytes()
+"""The one stylesheet of all pages. Its address carries its digest: a browser may keep it, and a new one is fetched."""
 
 ZONE_NAMES: Final = {
     "PST": "Pacific",
@@ -134,7 +139,9 @@ def _environment() -> Environment:
         "day": day_in_words,
         "date": date_in_words,
         "moment": moment_in_words,
+        "first_name": first_name,
     }
+    environment.globals["style"] = f"{STYLE_PATH}?v={hashlib.sha256(STYLE).hexdigest()[:12]}"
     return environment
 
 

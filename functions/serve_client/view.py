@@ -1,0 +1,359 @@
+"""What the pay page shows, worked out from the books: the templates only lay it out.
+
+Amounts stay cents and instants stay instants; how they are written is the templates' business (edges/render.py).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+from billing.account import Books
+from billing.autopay import CONSENT_TEXT, CONSENT_VERSION, cap_of
+from billing.explain import Bucket, ExplainedLine
+from billing.invoice import Invoice, Source
+from billing.money import STRIPE_MINIMUM, Cents, dollars
+from billing.payment import Attempt, AttemptKind, AttemptState
+from billing.plan import Instalment, InstalmentStatus, Plan
+from billing.planning import MOST_INVOICES
+from billing.policy import Practice
+
+PAYMENTS_SHOWN: Final = 5
+"""The link page confirms what was paid lately; the whole history needs a sign-in (design: Web)."""
+
+WHERE_IT_WENT: Final[Mapping[Bucket, str]] = {
+    Bucket.PLAN_DISCOUNT: "Discount your plan agreed",
+    Bucket.INSURANCE_PAID: "Your plan paid",
+    Bucket.DEDUCTIBLE: "Deductible",
+    Bucket.COINSURANCE: "Coinsurance",
+    Bucket.COPAY: "Copay",
+    Bucket.NOT_COVERED: "Not covered",
+}
+"""The columns of an explained line, in the order and the words a person reads them (INV-6)."""
+COLOURS: Final[Mapping[Bucket, str]] = {Bucket.PLAN_DISCOUNT: "discount", Bucket.INSURANCE_PAID: "plan"}
+"""Which part of the coloured bar a column belongs to; what is not here is the client's."""
+NOT_YOURS: Final = frozenset(COLOURS)
+"""Columns that come off the full price; the others add up to what the client pays."""
+
+INSTALMENT_WORDS: Final[Mapping[InstalmentStatus, str]] = {
+    InstalmentStatus.PLANNED: "To come",
+    InstalmentStatus.SCHEDULED: "Announced",
+    InstalmentStatus.PAID: "Paid",
+    InstalmentStatus.FAILED: "Not paid",
+    InstalmentStatus.SKIPPED: "Skipped",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of an explanation. `amount` in cents, signed as shown; `colour` names its part of the bar."""
+
+    label: str
+    amount: Cents
+    colour: str
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One service: its rows, and the bar whose parts (colour, from, width) are cents of `billed`; () where the parts
+    are no shares of a whole."""
+
+    procedure: str
+    on: date | None
+    billed: Cents
+    you_owe: Cents
+    rows: tuple[Row, ...]
+    bar: tuple[tuple[str, Cents, Cents], ...]
+    discount: Cents
+    plan_paid: Cents
+
+
+@dataclass(frozen=True)
+class Charge:
+    """An announced charge: which card, and when."""
+
+    card: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Bill:
+    """An unpaid invoice. `payable`: it has a Pay button · `waits`: why it has none, "" where nothing special."""
+
+    invoice_id: str
+    title: str
+    on: date | None
+    provider: str
+    amount: Cents
+    already_paid: Cents
+    mark: str
+    payable: bool
+    waits: str
+    charge: Charge | None
+    explanations: tuple[Explanation, ...]
+
+
+@dataclass(frozen=True)
+class PayAll:
+    """Paying everything with one click: at most the 40 oldest (`left_out` remain), as one payment."""
+
+    amount: Cents
+    count: int
+    left_out: int
+
+
+@dataclass(frozen=True)
+class AutopayView:
+    """Automatic payments as the page shows them.
+
+    `cap`: the limit in force · `own_cap`: the client's own, as the form's field has it · `default_cap`: what holds
+    where they choose none (AUTO-2) · `ask_card_kind`: whether FSA cards are refused (PAY-6).
+    """
+
+    offered: bool
+    on: bool
+    card: str
+    cap: Cents
+    own_cap: str
+    default_cap: Cents
+    ask_card_kind: bool
+    consent_text: str = CONSENT_TEXT
+    consent_version: str = CONSENT_VERSION
+
+
+@dataclass(frozen=True)
+class PlanStep:
+    """One instalment, in cents."""
+
+    number: int
+    on: date
+    amount: Cents
+    words: str
+    paid: bool
+    next: bool
+
+
+@dataclass(frozen=True)
+class PlanView:
+    """The payment plan: schedule, what is paid, what comes next."""
+
+    weeks: int
+    total: Cents
+    paid: Cents
+    steps: tuple[PlanStep, ...]
+
+
+@dataclass(frozen=True)
+class Paid:
+    """A payment that arrived."""
+
+    at: datetime
+    amount: Cents
+    card: str
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Everything the pay page says.
+
+    `front`: the one bill there is to pay, None where `pay_all` stands in front · `bills`: the other unpaid ones, the
+    most recent session first (PAY-3) · `count`: of all unpaid ones · `decided`: some of them a health plan decided.
+    """
+
+    front: Bill | None
+    bills: tuple[Bill, ...]
+    count: int
+    decided: bool
+    pay_all: PayAll | None
+    total: Cents
+    online: bool
+    autopay: AutopayView
+    plan: PlanView | None
+    payments: tuple[Paid, ...]
+    credit: Cents
+
+
+def overview(
+    books: Books,
+    practice: Practice,
+    lines: Mapping[str, Sequence[ExplainedLine]],
+    providers: Mapping[str, str],
+) -> Overview:
+    """`lines`: explained lines by invoice id; `providers`: names by provider id."""
+    unpaid = unpaid_invoices(books)
+    bills = tuple(_bill(one, books, lines.get(one.invoice_id, ()), providers) for one in unpaid)
+    pay_all = _pay_all(books)
+    front = None if pay_all else next((one for one in bills if one.payable), None)
+    return Overview(
+        front=front,
+        bills=tuple(one for one in bills if one is not front),
+        count=len(bills),
+        decided=any(one.source is Source.CLAIM for one in unpaid),
+        pay_all=pay_all,
+        total=sum(one.open_amount for one in unpaid),
+        online=practice.online_payments,
+        autopay=autopay_view(books, practice),
+        plan=_plan(books.plan(books.account.active_plan)),
+        payments=_payments(books.attempts),
+        credit=books.account.credit,
+    )
+
+
+def unpaid_invoices(books: Books) -> tuple[Invoice, ...]:
+    """What is open, the most recent session first (PAY-3)."""
+    unpaid = (one for one in books.invoices if one.open_amount)
+    return tuple(sorted(unpaid, key=lambda one: (one.service_date, one.issued_at, one.invoice_id), reverse=True))
+
+
+def payable_together(books: Books) -> tuple[Invoice, ...]:
+    """What "Pay all" takes: the oldest of everything payable, as many as fit one commit (design: The commit)."""
+    return tuple(one for one in books.invoices if one.payable and not _being_charged(one, books))[:MOST_INVOICES]
+
+
+def autopay_view(books: Books, practice: Practice) -> AutopayView:
+    """Whether automatic payments are on, with which card and limit, and what enrolling would ask."""
+    card, own_cap = books.default_card, books.account.cap
+    return AutopayView(
+        offered=practice.policy.autopay_offered and practice.online_payments,
+        on=books.account.autopay,
+        card=card.shown if card else "",
+        cap=cap_of(books, practice),
+        own_cap="" if own_cap is None else dollars(own_cap).removeprefix("$"),
+        default_cap=practice.policy.default_cap,
+        ask_card_kind=not practice.policy.fsa_autopay,
+    )
+
+
+def _being_charged(invoice: Invoice, books: Books) -> bool:
+    """Money may be on its way right now. A hosted page that was left is no payment: paying again closes it first."""
+    attempt = books.attempt(invoice.open_attempt) if invoice.open_attempt else None
+    return attempt is not None and (attempt.channel is AttemptKind.AUTOPAY or attempt.state is AttemptState.UNKNOWN)
+
+
+def _bill(invoice: Invoice, books: Books, lines: Sequence[ExplainedLine], providers: Mapping[str, str]) -> Bill:
+    charging = _being_charged(invoice, books)
+    card = books.card(invoice.card_id)
+    mark, waits = "Balance due", ""
+    if charging:
+        mark, waits = "Payment in progress", "A payment for this is on its way. You need to do nothing."
+    elif invoice.in_review:
+        mark, waits = "Being checked", "We are looking into this bill. Nothing is charged meanwhile."
+    elif invoice.open_amount < STRIPE_MINIMUM:
+        waits = "This is below the smallest amount a card can pay. It waits for your next bill."
+    announced = invoice.charge_at is not None and not charging and not invoice.in_review
+    return Bill(
+        invoice_id=invoice.invoice_id,
+        title=_title(invoice, books),
+        on=invoice.service_date if invoice.source is Source.CLAIM else None,
+        provider=providers.get(invoice.provider, "") if invoice.source is Source.CLAIM else "",
+        amount=invoice.open_amount,
+        already_paid=invoice.amount - invoice.open_amount,
+        mark=mark,
+        payable=not waits,
+        waits=waits,
+        charge=Charge(card.shown if card else "your card", invoice.charge_at)
+        if announced and invoice.charge_at
+        else None,
+        explanations=tuple(explanation(line) for line in lines),
+    )
+
+
+def _title(invoice: Invoice, books: Books) -> str:
+    """What a bill without a day of its own is called."""
+    if invoice.source is Source.PLAN:
+        plan = books.plan(invoice.plan_id)
+        return f"Instalment {invoice.ordinal + 1}" + (f" of {len(plan.instalments)}" if plan else "")
+    if invoice.source is Source.PLAN_REMAINDER:
+        return "What was left of your payment plan"
+    return ""
+
+
+def _pay_all(books: Books) -> PayAll | None:
+    """Only where it is more than one invoice and a card can pay it."""
+    together = payable_together(books)
+    amount = sum(one.open_amount for one in together)
+    if len(together) < 2 or amount < STRIPE_MINIMUM:
+        return None
+    everything = sum(1 for one in books.invoices if one.payable and not _being_charged(one, books))
+    return PayAll(amount, len(together), everything - len(together))
+
+
+def explanation(line: ExplainedLine) -> Explanation:
+    """One service in plain words, each cent by its adjustment (INV-6)."""
+    amounts = {
+        Bucket.PLAN_DISCOUNT: line.plan_discount,
+        Bucket.INSURANCE_PAID: line.insurance_paid,
+        Bucket.DEDUCTIBLE: line.deductible,
+        Bucket.COINSURANCE: line.coinsurance,
+        Bucket.COPAY: line.copay,
+        Bucket.NOT_COVERED: line.not_covered,
+    }
+    rows = [
+        Row(
+            label=words,
+            amount=-amounts[bucket] if bucket in NOT_YOURS else amounts[bucket],
+            colour=COLOURS.get(bucket, "you"),
+            sentences=_sentences(line, bucket),
+        )
+        for bucket, words in WHERE_IT_WENT.items()
+        if amounts[bucket]
+    ]
+    return Explanation(
+        procedure=line.procedure,
+        on=line.service_date,
+        billed=line.billed,
+        you_owe=line.you_owe,
+        rows=tuple(rows),
+        bar=_bar(line),
+        discount=line.plan_discount,
+        plan_paid=line.insurance_paid,
+    )
+
+
+def _sentences(line: ExplainedLine, bucket: Bucket) -> tuple[str, ...]:
+    """Our sentence for each reason of that column, each once."""
+    return tuple(dict.fromkeys(reason.sentence for reason in line.reasons if reason.bucket == bucket))
+
+
+def _bar(line: ExplainedLine) -> tuple[tuple[str, Cents, Cents], ...]:
+    """The parts of the full price side by side; none where a part is negative or they do not add up to it."""
+    parts = (("discount", line.plan_discount), ("plan", line.insurance_paid), ("you", line.you_owe))
+    if line.billed <= 0 or any(width < 0 for _, width in parts) or sum(w for _, w in parts) != line.billed:
+        return ()
+    placed, start = [], 0
+    for colour, width in parts:
+        if width:
+            placed.append((colour, start, width))
+        start += width
+    return tuple(placed)
+
+
+def _plan(plan: Plan | None) -> PlanView | None:
+    if plan is None:
+        return None
+    waiting = [one for one in plan.instalments if one.status in (InstalmentStatus.PLANNED, InstalmentStatus.SCHEDULED)]
+    upcoming = waiting[0] if waiting else None
+    return PlanView(
+        weeks=plan.weeks,
+        total=plan.total,
+        paid=sum(one.amount for one in plan.instalments if one.status is InstalmentStatus.PAID),
+        steps=tuple(_step(number, one, upcoming) for number, one in enumerate(plan.instalments, start=1)),
+    )
+
+
+def _step(number: int, instalment: Instalment, upcoming: Instalment | None) -> PlanStep:
+    is_next = instalment is upcoming
+    words = "Next" if is_next else INSTALMENT_WORDS[instalment.status]
+    paid = instalment.status is InstalmentStatus.PAID
+    return PlanStep(number, instalment.issue_on, instalment.amount, words, paid, is_next)
+
+
+def _payments(attempts: Iterable[Attempt]) -> tuple[Paid, ...]:
+    """The latest payments, newest first."""
+    posted = [
+        Paid(one.posted_at, one.amount, one.card_shown)
+        for one in attempts
+        if one.state is AttemptState.POSTED and one.parts and one.posted_at is not None
+    ]
+    return tuple(sorted(posted, key=lambda one: one.at, reverse=True)[:PAYMENTS_SHOWN])
