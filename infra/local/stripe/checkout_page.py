@@ -86,6 +86,11 @@ def last_error(account: Account, session: Json) -> Json | None:
     return error
 
 
+def success_url(session: Json) -> str:
+    """Where the browser goes when all is done, with the session's id filled in."""
+    return str(session["success_url"]).replace("{CHECKOUT_SESSION_ID}", session["id"])
+
+
 def _intent(account: Account, session: Json) -> Json:
     """The session's intent, made at the first submission."""
     intent = account.payment_intents.get(session["payment_intent"])
@@ -116,13 +121,9 @@ def _after(account: Account, session: Json, row: Json) -> Outcome:
         account.used_up.discard(method["id"])
         payment_methods.attach_to(account, method, session["customer"])
     complete_session(account, session)
-    return Outcome("complete", session, next_url=_success_url(session))
+    return Outcome("complete", session, next_url=success_url(session))
 
 
 def _over(session: Json) -> Outcome:
     complete = session["status"] == "complete"
-    return Outcome("closed", session, next_url=_success_url(session) if complete else None)
-
-
-def _success_url(session: Json) -> str:
-    return str(session["success_url"]).replace("{CHECKOUT_SESSION_ID}", session["id"])
+    return Outcome("closed", session, next_url=success_url(session) if complete else None)

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from infra.local.stripe import checkout
 from infra.local.stripe.account import Account
 from infra.local.stripe.cards import CardEntry
+from infra.local.stripe.checkout_page import success_url
 from infra.local.stripe.errors import Json
 from infra.local.stripe.params import dollars
 
@@ -65,7 +66,9 @@ def authenticate_page(account: Account, session: Json) -> str:
 
 def ended_page(account: Account, session: Json) -> str:
     """What an old link of a session that is over shows."""
-    return _pages.get_template("ended.html").render(business=account.platform.business_name, session=session)
+    return _pages.get_template("ended.html").render(
+        business=account.platform.business_name, session=session, success_url=success_url(session)
+    )
 
 
 def unknown_page() -> str:

@@ -236,6 +236,7 @@ def test_a_session_that_is_over_shows_a_page_that_says_so(browser: Browser, cloc
     browser.post(f"/checkout/{paid}", **GOOD)
     done = browser.get(f"/checkout/{paid}")
     assert (done.status_code, "You are all done" in words(done)) == (200, True)
+    assert f'href="https://kindbill.example/done?session={paid}"' in done.text
     clock.forward(hours=24)
     for gone in (browser.get(f"/checkout/{late}"), browser.post(f"/checkout/{late}", **GOOD)):
         assert (gone.status_code, "This page has expired" in words(gone)) == (410, True)
