@@ -199,11 +199,17 @@ def _is_not_what_was_submitted(case: Case) -> bool:
 
 
 def _needs_a_person(case: Case) -> bool:
-    """What no rule decides: reversals, a second answer, an impossible share, a reason we do not bill unasked."""
+    """What no rule decides: reversals, a second answer, an impossible share, a reason we do not bill unasked.
+
+    A reversal may arrive before what it takes back, from another file or another worker: whatever follows a reversal
+    waits for a person too, or the outcome would depend on the order.
+    """
     result = case.result
     if is_duplicate_denial(result):
         return False
     if result.status is ClaimStatus.REVERSAL or any(map(_counts, case.earlier)):
+        return True
+    if any(seen.result.status is ClaimStatus.REVERSAL and seen.result.test == result.test for seen in case.earlier):
         return True
     if not 0 <= result.patient_responsibility <= result.charged:
         return True

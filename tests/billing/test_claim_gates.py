@@ -227,6 +227,17 @@ def test_a_second_result_of_an_invoiced_claim_is_held_and_stops_the_invoice(seco
     assert judgement.invoiced_claim_in_question
 
 
+@pytest.mark.parametrize("late", [OWES_62_50, decided(DISCOUNT, COPAY, payer_claim_id="2026000124")])
+def test_a_result_that_comes_after_its_reversal_is_not_billed_by_the_accident_of_order(late: ClaimResult):
+    reversal_first = [Earlier(REVERSAL_OF_IT, "held", "held")]
+    assert judged(late, earlier=reversal_first).reason == "needs_review"
+
+
+def test_the_rehearsal_of_a_reversal_takes_nothing_back():
+    rehearsed = [Earlier(replace(REVERSAL_OF_IT, test=True), "held", "held")]
+    assert judged(OWES_62_50, earlier=rehearsed).now == "to_bill"
+
+
 def test_a_second_result_of_a_claim_that_was_only_held_is_judged_on_its_own():
     waiting = [Earlier(replace(NOT_COVERED, payer_claim_id="2026000001"), "held", "held")]
     assert judged(OWES_62_50, earlier=waiting).now == "to_bill"
