@@ -9,8 +9,3 @@ class BadInput(Exception):
         self.status = status
         self.detail = detail
         self.errors = errors
-
-
-def media_type(content_type: str) -> str:
-    """`application/json` of "Application/JSON; charset=utf-8"."""
-    return content_type.partition(";")[0].strip().lower()

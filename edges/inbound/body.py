@@ -8,7 +8,8 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from edges.inbound.bad_input import BadInput, media_type
+from edges.inbound.bad_input import BadInput
+from edges.inbound.media import JSON, media_type
 
 MAX_BODY_BYTES: Final = 1_000_000
 MAX_ERRORS: Final = 20
@@ -18,8 +19,8 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def parse(model: type[Model], body: bytes, content_type: str) -> Model:
     """The body as a `model`. Raises BadInput with the status and what to send instead."""
-    if media_type(content_type) != "application/json":
-        raise BadInput(415, "Send the body as application/json.")
+    if media_type(content_type) != JSON:
+        raise BadInput(415, f"Send the body as {JSON}.")
     if len(body) > MAX_BODY_BYTES:
         raise BadInput(413, f"The body is larger than {MAX_BODY_BYTES:,} bytes.")
     try:

@@ -6,11 +6,11 @@ from typing import Final
 from billing.claim import ClaimResult
 from edges.formats.rejected import Rejected
 from edges.formats.x12_segments import Unreadable
+from edges.inbound.media import X12
 
 Reading = ClaimResult | Rejected
 """One claim of a body: read, or not readable with its reasons."""
 
-X12: Final = "application/edi-x12"
 RESULT_BYTES: Final = 350_000
 """What one result may weigh in the table; DynamoDB takes 400 kB."""
 

@@ -1,0 +1,59 @@
+"""What may come in: cheap checks that need no read of the table, each with the status that contract.md names."""
+
+from typing import Final
+
+from edges.inbound.bad_input import BadInput
+from edges.inbound.media import FHIR, JSON, X12, media_type
+
+MAX_BODY_BYTES: Final = 4_000_000
+MAX_KEY_CHARS: Final = 255
+
+
+def check(content_type: str, body: bytes) -> str:
+    """The media type of a body worth keeping. Raises BadInput: 415, 413, 400, or 422 for JSON of another kind."""
+    kind = media_type(content_type)
+    if kind == FHIR:
+        raise BadInput(415, f"This version does not read FHIR yet. Send {JSON} or an 835 as {X12}.")
+    if kind not in (X12, JSON):
+        raise BadInput(415, f"Send {JSON}, or an 835 as {X12}.")
+    if len(body) > MAX_BODY_BYTES:
+        raise BadInput(413, f"The body is larger than {MAX_BODY_BYTES:,} bytes. Send it in parts.")
+    if not body.strip():
+        raise BadInput(400, "The body is empty.")
+    if kind == X12:
+        _check_835(body)
+    else:
+        _check_json(body)
+    return kind
+
+
+def check_key(idempotency_key: str | None) -> str:
+    """The `Idempotency-Key`, "" where none was sent. Raises BadInput 400 for one that cannot be kept."""
+    if idempotency_key is None:
+        return ""
+    key = idempotency_key.strip()
+    if not 0 < len(key) <= MAX_KEY_CHARS or not key.isascii() or not key.isprintable():
+        raise BadInput(400, f"An Idempotency-Key is 1 to {MAX_KEY_CHARS} printable ASCII characters.")
+    return key
+
+
+def _check_835(body: bytes) -> None:
+    from edges.formats.x12_835 import looks_like_835
+
+    if not looks_like_835(body):
+        raise BadInput(
+            400,
+            "This is no readable 835: it must begin with an ISA segment and hold an ST*835. Send the file exactly as "
+            "the payer or clearinghouse delivered it.",
+        )
+
+
+def _check_json(body: bytes) -> None:
+    from edges.formats.claim_json import NotAClaimResult, NotJson, parse_batch  # brings pydantic: for JSON only
+
+    try:
+        parse_batch(body)
+    except NotJson as unreadable:
+        raise BadInput(400, str(unreadable)) from None
+    except NotAClaimResult as other:
+        raise BadInput(422, str(other), tuple((error["loc"], error["msg"]) for error in other.errors)) from None
