@@ -5,22 +5,17 @@ decline leaves the session open. It ends once: complete, or expired by a call or
 clock.
 """
 
-from datetime import timedelta
-
 from infra.local.stripe import setup_intents
 from infra.local.stripe.account import Account
+from infra.local.stripe.checkout_params import read_common, read_intent_data, read_item, read_payment, read_setup_data
 from infra.local.stripe.customers import existing, new_customer
 from infra.local.stripe.errors import Json, bad_param, refused
 from infra.local.stripe.expand import as_list
-from infra.local.stripe.intents import cancel_intent, ensure_cards, ensure_currency, ensure_minimum
+from infra.local.stripe.intents import cancel_intent, ensure_minimum
 from infra.local.stripe.params import Args
-from infra.local.stripe.payment_methods import REDISPLAY
 from infra.local.stripe.shelf import read_page
 
-LIFE = timedelta(hours=24)
-LIFE_MIN = timedelta(minutes=30)
 EXPIRE = "expire_session"
-SAVE_CHOICES = ("enabled", "disabled")
 
 
 def create(account: Account, args: Args) -> Json:
@@ -28,17 +23,16 @@ def create(account: Account, args: Args) -> Json:
     mode = args.choice("mode", "payment", "setup")
     if mode is None:
         raise bad_param("Missing required param: mode.", "mode", "parameter_missing")
-    fields = _read_common(account, args)
+    fields = read_common(account, args)
     if mode == "payment":
-        fields.update(_read_payment(args))
-        intent_data = _read_intent_data(args)
-        items = [_read_item(item) for item in args.tables("line_items")]
+        fields.update(read_payment(args))
+        intent_data = read_intent_data(args)
+        items = [read_item(item) for item in args.tables("line_items")]
     else:
         items = []
-        intent_data = _read_setup_data(args)
-        if fields["currency"] is None and not fields.pop("types_given"):
-            raise bad_param("You must specify `currency` or `payment_method_types` in setup mode.", "currency")
-    fields.pop("types_given", None)
+        intent_data = read_setup_data(args)
+        if fields["currency"] is None and fields["allowed_payment_method_types"] is None:
+            raise bad_param("You must specify `currency` in setup mode.", "currency")
     args.done()
     if fields["customer"] is not None:
         existing(account, fields["customer"], "customer")
@@ -158,109 +152,6 @@ def saved_cards(account: Account, row: Json) -> list[Json]:
     default = account.customers.find(row["customer"])["invoice_settings"]["default_payment_method"]
     offered = [card for card in cards if card["allow_redisplay"] in shown]
     return sorted(offered, key=lambda card: bool(card["id"] != default))
-
-
-def _read_common(account: Account, args: Args) -> Json:
-    types = args.texts("payment_method_types") + args.texts("allowed_payment_method_types")
-    ensure_cards(types)
-    currency = args.text("currency")
-    if currency is not None:
-        ensure_currency(currency.lower())
-    args.choice("ui_mode", "hosted", "hosted_page")
-    custom_text = args.table("custom_text") or Args({})
-    submit = custom_text.table("submit") or Args({})
-    message = submit.text("message", longest=1200)
-    return {
-        "cancel_url": args.text("cancel_url"),
-        "client_reference_id": args.text("client_reference_id", longest=200),
-        "currency": currency,
-        "custom_text": {"after_submit": None, "submit": {"message": message} if message else None},
-        "customer": args.text("customer"),
-        "customer_email": args.text("customer_email", longest=800),
-        "expires_at": _read_expiry(account, args),
-        "locale": args.text("locale"),
-        "metadata": args.metadata(),
-        "success_url": args.required("success_url"),
-        "types_given": bool(types),
-    }
-
-
-def _read_expiry(account: Account, args: Args) -> int:
-    expires_at = args.whole("expires_at")
-    if expires_at is None:
-        return account.now + int(LIFE.total_seconds())
-    if expires_at < account.now + LIFE_MIN.total_seconds():
-        sentence = "The `expires_at` timestamp must be at least 30 minutes from Checkout Session creation."
-        raise bad_param(sentence, "expires_at")
-    if expires_at > account.now + LIFE.total_seconds():
-        sentence = "The `expires_at` timestamp must be less than 24 hours from Checkout Session creation."
-        raise bad_param(sentence, "expires_at")
-    return expires_at
-
-
-def _read_payment(args: Args) -> Json:
-    saved = args.table("saved_payment_method_options")
-    options: Json | None = None
-    if saved is not None:
-        shown = saved.texts("allow_redisplay_filters")
-        if not set(shown) <= set(REDISPLAY):
-            raise bad_param(f"Must be of {', '.join(REDISPLAY)}", "saved_payment_method_options")
-        options = {
-            "allow_redisplay_filters": shown or ["always"],
-            "payment_method_remove": saved.choice("payment_method_remove", *SAVE_CHOICES) or "disabled",
-            "payment_method_save": saved.choice("payment_method_save", *SAVE_CHOICES) or "disabled",
-        }
-    return {
-        "customer_creation": args.choice("customer_creation", "always", "if_required") or "if_required",
-        "saved_payment_method_options": options,
-        "submit_type": args.choice("submit_type", "auto", "pay"),
-    }
-
-
-def _read_intent_data(args: Args) -> Json:
-    given = args.table("payment_intent_data") or Args({})
-    return {
-        "description": given.text("description", longest=1000),
-        "metadata": given.metadata(),
-        "receipt_email": given.text("receipt_email"),
-        "setup_future_usage": given.choice("setup_future_usage", "off_session", "on_session"),
-        "statement_descriptor": given.text("statement_descriptor", longest=22),
-        "statement_descriptor_suffix": given.text("statement_descriptor_suffix", longest=22),
-    }
-
-
-def _read_setup_data(args: Args) -> Json:
-    given = args.table("setup_intent_data") or Args({})
-    return {"description": given.text("description", longest=1000), "metadata": given.metadata()}
-
-
-def _read_item(item: Args) -> Json:
-    price = item.table("price_data")
-    if price is None:
-        raise bad_param("The embedded Stripe needs `price_data` in every line item.", item.name("price_data"))
-    ensure_currency(price.required("currency").lower())
-    product = price.table("product_data") or Args({})
-    name, unit = product.required("name"), price.whole("unit_amount", least=0) or 0
-    quantity = item.whole("quantity", least=1) or 1
-    return {
-        "object": "item",
-        "amount_discount": 0,
-        "amount_subtotal": unit * quantity,
-        "amount_tax": 0,
-        "amount_total": unit * quantity,
-        "currency": "usd",
-        "description": name,
-        "metadata": {},
-        "price": {
-            "object": "price",
-            "active": False,
-            "currency": "usd",
-            "type": "one_time",
-            "unit_amount": unit,
-            "product_description": product.text("description"),
-        },
-        "quantity": quantity,
-    }
 
 
 def _add_total(account: Account, fields: Json, items: list[Json]) -> None:

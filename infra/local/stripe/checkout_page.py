@@ -6,7 +6,7 @@ The page and the test control that replaces a browser both go through here.
 from dataclasses import dataclass
 from typing import Literal
 
-from infra.local.stripe import intents, payment_methods, setup_intents
+from infra.local.stripe import attempts, intents, payment_methods, setup_intents
 from infra.local.stripe.account import Account
 from infra.local.stripe.cards import CardEntry
 from infra.local.stripe.checkout import complete_session, ensure_customer
@@ -48,7 +48,7 @@ def submit(account: Account, session: Json, card: CardEntry | str, *, save: bool
             method = payment_methods.from_entry(account, card)
         _mark(session, account, method, save=save)
         if session["mode"] == "payment":
-            row = intents.attempt(account, _intent(account, session), method, off_session=False)
+            row = attempts.attempt(account, _intent(account, session), method, off_session=False)
         else:
             row = setup_intents.attempt(account, account.setup_intents.find(session["setup_intent"]), method)
     except ApiError as refusal:
@@ -63,7 +63,7 @@ def authenticate(account: Account, session: Json, *, passed: bool) -> Outcome:
     try:
         if session["mode"] == "payment":
             intent = account.payment_intents.find(session["payment_intent"] or "")
-            row = intents.authenticate(account, intent, passed=passed)
+            row = attempts.authenticate(account, intent, passed=passed)
         else:
             setup = account.setup_intents.find(session["setup_intent"])
             row = setup_intents.authenticate(account, setup, passed=passed)

@@ -1,18 +1,13 @@
-"""Payment intents: one charge and its tries. docs.stripe.com/api/payment_intents,
-docs.stripe.com/payments/paymentintents/lifecycle
+"""Payment intents: one charge and its tries. docs.stripe.com/api/payment_intents
 
-Only what Kindbill asks for: US dollars, cards, captured at once. Off session, a card that needs its holder is
-declined with `authentication_required` and the intent waits for another payment method; on session it waits in
-`requires_action`.
+Only what Kindbill asks for: US dollars, cards, captured at once. The trying itself is in `attempts`.
 """
 
 from infra.local.stripe import payment_methods
 from infra.local.stripe.account import Account
-from infra.local.stripe.cards import DECLINES, Decline
-from infra.local.stripe.charges import charge_card
+from infra.local.stripe.attempts import attempt, next_action, unexpected
 from infra.local.stripe.customers import existing
-from infra.local.stripe.disputes import open_dispute
-from infra.local.stripe.errors import ApiError, Json, bad_param, refused
+from infra.local.stripe.errors import Json, bad_param, refused
 from infra.local.stripe.expand import as_list
 from infra.local.stripe.params import Args
 from infra.local.stripe.shelf import read_page
@@ -22,11 +17,6 @@ _OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
 _FUTURE = ("off_session", "on_session")
 _REASONS = ("duplicate", "fraudulent", "requested_by_customer", "abandoned")
 _TEXTS = {"description": 1000, "receipt_email": 800, "statement_descriptor": 22, "statement_descriptor_suffix": 22}
-AUTHENTICATION_FAILED = Decline(
-    "payment_intent_authentication_failure",
-    "authentication_failed",
-    "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
-)
 
 
 def create(account: Account, args: Args) -> Json:
@@ -66,6 +56,7 @@ def new_intent(account: Account, fields: Json) -> Json:
     row: Json = {
         "id": number,
         "object": "payment_intent",
+        "allowed_payment_method_types": None,
         "amount": 0,
         "amount_capturable": 0,
         "amount_details": {"tip": {}},
@@ -122,7 +113,7 @@ def update(account: Account, args: Args, intent_id: str) -> Json:
     args.done()
     if row["status"] not in _OPEN:
         for name in fields.keys() - {"metadata", "description"}:
-            raise _unexpected(
+            raise unexpected(
                 row,
                 f"This PaymentIntent's {name} could not be updated because it has a status of {row['status']}. You may "
                 f"only update the {name} of a PaymentIntent with one of the following statuses: {', '.join(_OPEN)}.",
@@ -149,7 +140,7 @@ def confirm(account: Account, args: Args, intent_id: str) -> Json:
     args.done()
     if row["status"] not in _OPEN:
         sentence = f"You cannot confirm this PaymentIntent because it has a status of {row['status']}."
-        raise _unexpected(row, sentence)
+        raise unexpected(row, sentence)
     method_id = method_id or row["payment_method"]
     method = payment_methods.resolve(account, method_id, "payment_method") if method_id else None
     if method is not None:
@@ -165,7 +156,7 @@ def cancel(account: Account, args: Args, intent_id: str) -> Json:
     reason = args.choice("cancellation_reason", *_REASONS)
     args.done()
     if account.sessions.newest("payment_intent", intent_id):
-        raise _unexpected(
+        raise unexpected(
             row, "You cannot cancel this PaymentIntent because a Checkout Session made it. Expire the session instead."
         )
     return cancel_intent(account, row, reason)
@@ -174,7 +165,7 @@ def cancel(account: Account, args: Args, intent_id: str) -> Json:
 def cancel_intent(account: Account, row: Json, reason: str | None) -> Json:
     """Cancels, whoever asks."""
     if row["status"] not in _OPEN:
-        raise _unexpected(
+        raise unexpected(
             row,
             f"You cannot cancel this PaymentIntent because it has a status of {row['status']}. Only a PaymentIntent "
             f"with one of the following statuses may be canceled: {', '.join(_OPEN)}.",
@@ -192,40 +183,6 @@ def list_all(account: Account, args: Args) -> Json:
     return as_list(rows, more=more, url="/v1/payment_intents")
 
 
-def attempt(account: Account, row: Json, method: Json, *, off_session: bool, authenticated: bool = False) -> Json:
-    """One try: the intent succeeds, waits for its cardholder, or a decline is raised (402, intent inside)."""
-    payment_methods.ensure_usable(account, method)
-    row["next_action"] = None
-    needed = payment_methods.needs_authentication(account, method["id"], off_session=off_session)
-    if needed and not authenticated:
-        if off_session:
-            raise _declined(account, row, method, DECLINES["authentication_required"])
-        row.update(status="requires_action", payment_method=method["id"], next_action=_next_action(None))
-        account.emit("payment_intent.requires_action", row)
-        return row
-    decline = payment_methods.decline_of(account, method["id"], "charge")
-    if decline is not None:
-        raise _declined(account, row, method, decline)
-    row.update(status="succeeded", payment_method=method["id"], amount_received=row["amount"], last_payment_error=None)
-    row["latest_charge"] = charge_card(account, row, method, None)["id"]
-    account.emit("payment_intent.succeeded", row)
-    _keep_card(account, row, method)
-    disputed = account.cards[method["id"]].disputed
-    if disputed is not None and method["id"] not in account.behaviours:
-        open_dispute(account, row["latest_charge"], disputed)
-    return row
-
-
-def authenticate(account: Account, row: Json, *, passed: bool) -> Json:
-    """The cardholder proved it (or failed to) for an intent in `requires_action`. Errors: 402 on failure or decline."""
-    if row["status"] != "requires_action":
-        raise _unexpected(row, f"This PaymentIntent has a status of {row['status']}: there is nothing to authenticate.")
-    method = account.payment_methods.find(row["payment_method"])
-    if passed:
-        return attempt(account, row, method, off_session=False, authenticated=True)
-    raise _declined(account, row, method, AUTHENTICATION_FAILED, charged=False)
-
-
 def ensure_minimum(cents: int, what: str = "Amount must be at least") -> None:
     """Errors: 400 `amount_too_small` below Stripe's minimum."""
     if cents < MINIMUM_CENTS:
@@ -240,45 +197,15 @@ def ensure_currency(currency: str) -> None:
 
 def _confirm(account: Account, row: Json, method: Json | None, *, off_session: bool, return_url: str | None) -> Json:
     if method is None:
-        raise _unexpected(
+        raise unexpected(
             row,
             "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the "
             "PaymentIntent with a payment method and then confirm it again, or confirm it again directly with one.",
         )
     attempt(account, row, method, off_session=off_session)
     if row["status"] == "requires_action" and return_url is not None:
-        row["next_action"] = _next_action(return_url)
+        row["next_action"] = next_action(return_url)
     return row
-
-
-def _next_action(return_url: str | None) -> Json:
-    if return_url is None:
-        return {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect"}}
-    return {"type": "redirect_to_url", "redirect_to_url": {"return_url": return_url, "url": None}}
-
-
-def _declined(account: Account, row: Json, method: Json, decline: Decline, *, charged: bool = True) -> ApiError:
-    """Books the failed try and makes the 402 that tells it."""
-    charge_id: str | None = None
-    row["status"] = "requires_payment_method"
-    row["payment_method"] = row["next_action"] = None
-    if charged:
-        charge_id = row["latest_charge"] = charge_card(account, row, method, decline)["id"]
-    refusal = payment_methods.card_declined(decline, charge=charge_id, payment_method=method)
-    row["last_payment_error"] = dict(refusal.error)
-    account.emit("payment_intent.payment_failed", row)
-    refusal.error["payment_intent"] = row
-    return refusal
-
-
-def _keep_card(account: Account, row: Json, method: Json) -> None:
-    """What a payment leaves behind on its card: saved for later when that was agreed, used up when nobody owns it."""
-    if row["setup_future_usage"] is not None and row["customer"] is not None:
-        payment_methods.attach_to(account, method, row["customer"])
-        if row["setup_future_usage"] == "off_session":
-            account.set_up.add(method["id"])
-    elif method["customer"] is None:
-        account.used_up.add(method["id"])
 
 
 def _ensure_parties(account: Account, customer: str | None, method: Json | None) -> None:
@@ -311,23 +238,24 @@ def _read_fields(args: Args, metadata: Json | None = None) -> Json:
             fields[name] = args.text(name)
     if args.has("setup_future_usage"):
         fields["setup_future_usage"] = args.choice("setup_future_usage", *_FUTURE)
-    for name in ("payment_method_types", "allowed_payment_method_types"):
-        if args.has(name):
-            ensure_cards(args.texts(name))
+    types = read_types(args)
+    if types:
+        fields["allowed_payment_method_types"] = types
     if args.has("metadata"):
         fields["metadata"] = args.metadata(metadata)
     return fields
 
 
-def ensure_cards(types: list[str]) -> None:
-    """Errors: 400 for a payment method type the emulator does not know."""
+def read_types(args: Args) -> list[str] | None:
+    """The allowed payment method types, under the parameter's present name or the one older API versions know.
+
+    Errors: 400 for a type the emulator does not know.
+    """
+    types = args.texts("allowed_payment_method_types") + args.texts("payment_method_types")
     if any(kind != "card" for kind in types):
-        raise refused("The embedded Stripe knows payment methods of type card only.", param="payment_method_types")
+        raise refused("The embedded Stripe knows cards only.", param="allowed_payment_method_types")
+    return types or None
 
 
 def _read_off_session(args: Args) -> bool:
     return args.choice("off_session", "true", "false", "one_off", "recurring") not in (None, "false")
-
-
-def _unexpected(row: Json, sentence: str) -> ApiError:
-    return refused(sentence, code="payment_intent_unexpected_state", payment_intent=row)

@@ -6,7 +6,7 @@ from infra.local.stripe.cards import Decline
 from infra.local.stripe.customers import existing
 from infra.local.stripe.errors import ApiError, Json, refused
 from infra.local.stripe.expand import as_list
-from infra.local.stripe.intents import ensure_cards
+from infra.local.stripe.intents import read_types
 from infra.local.stripe.params import Args
 from infra.local.stripe.shelf import read_page
 
@@ -24,7 +24,7 @@ def create(account: Account, args: Args) -> Json:
     description, metadata = args.text("description"), args.metadata()
     usage = args.choice("usage", "off_session", "on_session") or "off_session"
     confirm_now = args.flag("confirm")
-    ensure_cards(args.texts("payment_method_types") + args.texts("allowed_payment_method_types"))
+    types = read_types(args)
     automatic = args.table("automatic_payment_methods")
     if automatic is not None:
         automatic.flag("enabled"), automatic.choice("allow_redirects", "always", "never")
@@ -34,6 +34,7 @@ def create(account: Account, args: Args) -> Json:
         existing(account, customer, "customer")
     method = payment_methods.resolve(account, method_id, "payment_method") if method_id else None
     row = new_setup(account, customer, description, metadata, usage)
+    row["allowed_payment_method_types"] = types
     if method is not None:
         row.update(payment_method=method["id"], status="requires_confirmation")
     return _confirm(account, row, method) if confirm_now else row
@@ -47,6 +48,7 @@ def new_setup(
     row: Json = {
         "id": number,
         "object": "setup_intent",
+        "allowed_payment_method_types": None,
         "application": None,
         "automatic_payment_methods": None,
         "cancellation_reason": None,

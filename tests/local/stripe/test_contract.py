@@ -113,7 +113,7 @@ def test_a_card_the_issuer_refuses_cannot_be_attached(world: World) -> None:
 def test_a_setup_saves_the_card_for_later(world: World) -> None:
     customer = world.api.customers.create(params={}).id
     setup = world.api.setup_intents.create(
-        params={"customer": customer, "usage": "off_session", "payment_method_types": ["card"]}
+        params={"customer": customer, "usage": "off_session", "allowed_payment_method_types": ["card"]}
     )
     assert (setup.status, setup.client_secret.startswith(setup.id)) == ("requires_payment_method", True)
     done = world.api.setup_intents.confirm(setup.id, params={"payment_method": "pm_card_visa_debit"})
@@ -128,7 +128,7 @@ def test_a_setup_of_a_card_that_needs_its_holder_waits_for_them(world: World) ->
         params={
             "customer": customer,
             "payment_method": "pm_card_authenticationRequiredOnSetup",
-            "payment_method_types": ["card"],
+            "allowed_payment_method_types": ["card"],
             "confirm": True,
         }
     )
@@ -137,7 +137,7 @@ def test_a_setup_of_a_card_that_needs_its_holder_waits_for_them(world: World) ->
 
 
 def test_a_setup_that_is_declined_says_why_and_stays_open(world: World) -> None:
-    setup = world.api.setup_intents.create(params={"payment_method_types": ["card"]})
+    setup = world.api.setup_intents.create(params={"allowed_payment_method_types": ["card"]})
     with pytest.raises(stripe.CardError) as refusal:
         world.api.setup_intents.confirm(setup.id, params={"payment_method": "pm_card_visa_chargeDeclined"})
     assert refusal.value.error.setup_intent.id == setup.id
@@ -178,7 +178,7 @@ def test_a_decline_is_a_402_with_its_reason_and_the_intent_inside(
                 "amount": 4000,
                 "currency": "usd",
                 "payment_method": card,
-                "payment_method_types": ["card"],
+                "allowed_payment_method_types": ["card"],
                 "confirm": True,
             }
         )
@@ -217,7 +217,7 @@ def test_on_session_a_card_that_needs_its_holder_waits_and_can_be_canceled(world
             "amount": 4000,
             "currency": "usd",
             "payment_method": "pm_card_authenticationRequired",
-            "payment_method_types": ["card"],
+            "allowed_payment_method_types": ["card"],
             "confirm": True,
         }
     )
@@ -229,7 +229,7 @@ def test_on_session_a_card_that_needs_its_holder_waits_and_can_be_canceled(world
 def test_an_intent_can_be_filled_in_later_and_is_closed_once_it_succeeded(world: World) -> None:
     customer, method = world.customer_with_card()
     intent = world.api.payment_intents.create(
-        params={"amount": 900, "currency": "usd", "customer": customer, "payment_method_types": ["card"]}
+        params={"amount": 900, "currency": "usd", "customer": customer, "allowed_payment_method_types": ["card"]}
     )
     assert intent.status == "requires_payment_method"
     changed = world.api.payment_intents.update(intent.id, params={"amount": 950, "payment_method": method})
@@ -248,7 +248,7 @@ def test_an_intent_can_be_filled_in_later_and_is_closed_once_it_succeeded(world:
 
 def test_a_card_used_without_a_customer_cannot_be_used_again(world: World) -> None:
     method = world.api.payment_methods.create(params={"type": "card", "card": {"token": "tok_visa"}}).id
-    wanted = {"amount": 900, "currency": "usd", "payment_method": method, "payment_method_types": ["card"]}
+    wanted = {"amount": 900, "currency": "usd", "payment_method": method, "allowed_payment_method_types": ["card"]}
     assert world.api.payment_intents.create(params={**wanted, "confirm": True}).status == "succeeded"
     with pytest.raises(stripe.InvalidRequestError):
         world.api.payment_intents.create(params={**wanted, "confirm": True})
@@ -262,7 +262,7 @@ def test_paying_with_setup_future_usage_saves_the_card(world: World) -> None:
             "currency": "usd",
             "customer": customer,
             "payment_method": "pm_card_visa",
-            "payment_method_types": ["card"],
+            "allowed_payment_method_types": ["card"],
             "setup_future_usage": "off_session",
             "confirm": True,
         }

@@ -10,7 +10,7 @@ from tests.local.stripe.world import World
 
 def pay_with(world: World, card: str, cents: int = 4000) -> stripe.PaymentIntent:
     """A payment by a card nobody saved."""
-    wanted = {"amount": cents, "currency": "usd", "payment_method": card, "payment_method_types": ["card"]}
+    wanted = {"amount": cents, "currency": "usd", "payment_method": card, "allowed_payment_method_types": ["card"]}
     paid = world.api.payment_intents.create(params={**wanted, "confirm": True})
     assert paid.status == "succeeded"
     return paid
