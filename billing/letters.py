@@ -1,7 +1,9 @@
 """Which mails a fact has, and what is remembered once the mail service accepted them.
 
-A mail's id comes from its content (the fact, the kind, the receiver), so a fact delivered twice finds its mail sent.
-The letter is made from what is true *now*: an invoice that was paid meanwhile is announced by nobody (INV-9, AUTO-5).
+A mail's id comes from its fact and whether it goes to the client or to staff, so a fact delivered twice finds its mail
+sent, even where the letter would be of another kind by now: a bill that was mailed is not announced as a charge because
+autopay was turned on since. The letter is made from what is true *now*: an invoice that was paid meanwhile is announced
+by nobody (INV-9, AUTO-5).
 """
 
 from collections.abc import Iterable
@@ -70,9 +72,14 @@ class Desk:
 def letters_for(fact: Fact, desk: Desk, now: datetime) -> tuple[Outgoing, ...]:
     """The mails this fact has, given what is true now; () where there is nothing (left) to say."""
     return tuple(
-        Outgoing(digest(*fact.key, letter.kind, letter.to), letter, invoice_ids)
+        Outgoing(digest(*fact.key, _receiver(letter)), letter, invoice_ids)
         for letter, invoice_ids in _letters(fact, desk, now)
     )
+
+
+def _receiver(letter: Letter) -> str:
+    """Who a letter is for, as its id tells it: one client, or one of several addresses of staff."""
+    return letter.to if letter.kind is NoticeKind.STAFF_ALERT else "client"
 
 
 _Written = tuple[Letter, tuple[str, ...]]

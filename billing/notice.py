@@ -76,7 +76,8 @@ class Letter:
 class Posting:
     """A mail on its way: written before SES hears of it, so that a repeat is known and counted (`version`).
 
-    Whether it arrived at SES is the fact NoticeSent, whose item is this row's sk.
+    `cause`: the row whose message made us send it, the last time · `at`: when that was. Whether it arrived at SES is the
+    fact NoticeSent, whose item is this row's sk.
     """
 
     TYPE: ClassVar[str] = "posting"
@@ -88,6 +89,7 @@ class Posting:
     notice: NoticeKind
     at: datetime
     invoice_ids: tuple[str, ...] = ()
+    cause: str = ""
 
     @property
     def key(self) -> Key:

@@ -8,7 +8,7 @@ counted (the sending attempt's version); everything else is *already done* on re
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from billing.account import Books, Contact
 from billing.facts import Fact, FactKind, Message, WakeKind
@@ -21,6 +21,9 @@ from billing.ports import Conflict, Insert, Mailer, Refused, Store, TryAgain, Up
 
 TRIES = 5
 """The mail is out: a lost race over what follows from it is decided anew this often before the message returns."""
+SOMEONE_IS_ON_IT_FOR = timedelta(minutes=10)
+"""Two invoices due for a reminder at 09:00 are two messages at the same moment, and one mail. The second leaves it to
+the first for this long (its own invoice stays due), then takes over: the first may have died and been paid."""
 
 
 def run(message: Message, *, store: Store, mailer: Mailer, now: datetime) -> None:
@@ -36,7 +39,9 @@ def run(message: Message, *, store: Store, mailer: Mailer, now: datetime) -> Non
         case _, row:
             raise AssertionError(f"{message.kind} names {message.key}, where there is {type(row).__name__}")
     for letter in letters:
-        _send(store, mailer, practice, client, letter, now)
+        kind, cause = letter.letter.kind, message.key.sk
+        posting = Posting(practice, client, letter.notice_id, 1, kind, now, letter.invoice_ids, cause)
+        _send(store, mailer, posting, letter, now)
 
 
 def _desk(store: Store, practice_id: str, client: str) -> Desk:
@@ -55,17 +60,19 @@ def _desk(store: Store, practice_id: str, client: str) -> Desk:
     return Desk(practice, provider, contact, books)
 
 
-def _send(store: Store, mailer: Mailer, practice: str, client: str, outgoing: Outgoing, now: datetime) -> None:
-    posting = Posting(practice, client, outgoing.notice_id, 1, outgoing.letter.kind, now, outgoing.invoice_ids)
+def _send(store: Store, mailer: Mailer, posting: Posting, outgoing: Outgoing, now: datetime) -> None:
     before, *ended = store.get_many([posting.key, _sent(posting, "", now).key, _refused(posting, "", now).key])
     if any(ended):
-        _remember(store, posting, outgoing, None, now)
+        if posting.notice is NoticeKind.REMINDER:
+            _remember(store, posting, outgoing, None, now)
         return
     if before is None:
         store.commit(Insert(posting))
     else:
         assert isinstance(before, Posting)
-        store.commit(Update(replace(before, version=before.version + 1)))
+        if before.cause != posting.cause and now - before.at < SOMEONE_IS_ON_IT_FOR:
+            return
+        store.commit(Update(replace(posting, version=before.version + 1)))
     try:
         message_id = mailer.deliver(outgoing.notice_id, outgoing.letter)
     except Refused as refusal:
@@ -77,8 +84,9 @@ def _send(store: Store, mailer: Mailer, practice: str, client: str, outgoing: Ou
 def _remember(store: Store, posting: Posting, outgoing: Outgoing, fact: Fact | None, now: datetime) -> None:
     """Commit the fact with what follows from it, decided on the books as they are at this moment.
 
-    `fact` None: the mail was sent (or refused) before, only what follows may be missing (a reminder joined the day's
-    mail). What a refused mail announced does not happen, but a refused reminder is not tried again before its next day.
+    `fact` None: the day's reminder is out (or was refused) already, and an invoice that became due since joins it. Of
+    every other mail nothing can be missing, and deciding again would announce a charge that the client has stopped.
+    What a refused mail announced does not happen, but a refused reminder is not tried again before its next day.
     """
     for _ in range(TRIES):
         writes: tuple[Write, ...] = (Insert(fact),) if fact else ()
