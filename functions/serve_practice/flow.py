@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from billing.account import Account, Books, Contact
-from billing.claim_state import Hold, Submission
+from billing.claim_state import ClaimState, Hold, Submission, claim_state_key
 from billing.ids import account_key, contact_key, facts_pk, holds_pk, practice_key
 from billing.invoice_lines import InvoiceLines
 from billing.policy import Policy, Practice, Provider
@@ -105,7 +105,10 @@ def submit_claim(store: Store, wanted: Submission) -> tuple[Submission, bool]:
     It is a fact: results that waited for it (`unmatched_claim`) are then looked at again. Raises Refused 404 for an
     unknown client, 409 where this id is another claim's.
     """
-    stored, account = store.get_many((wanted.key, account_key(wanted.practice, wanted.claim.client_id)))
+    practice, claim = wanted.practice, wanted.claim
+    stored, account, state = store.get_many(
+        (wanted.key, account_key(practice, claim.client_id), claim_state_key(practice, claim.claim_id))
+    )
     if isinstance(stored, Submission):
         if stored.claim != wanted.claim:
             raise Refused(
@@ -115,8 +118,14 @@ def submit_claim(store: Store, wanted: Submission) -> tuple[Submission, bool]:
             )
         return stored, False
     if not isinstance(account, Account):
-        raise unknown_client(wanted.claim.client_id)
-    store.commit(Insert(wanted))
+        raise unknown_client(claim.client_id)
+    # The claim's state is written too: a worker that judges a result of this id at this moment, and found no claim,
+    # loses the race and looks again. Otherwise its hold could come after the last look at what waited.
+    if isinstance(state, ClaimState):
+        meets = Update(replace(state, client=claim.client_id, version=state.version + 1))
+        store.commit(Insert(wanted), meets)
+    else:
+        store.commit(Insert(wanted), Insert(ClaimState(practice, claim.claim_id, 1, claim.client_id)))
     return wanted, True
 
 

@@ -7,17 +7,21 @@ import pytest
 
 from billing.account import Account, Books, Contact
 from billing.claim import SubmittedClaim
-from billing.claim_state import Hold, Submission
+from billing.claim_state import Hold, ReceivedResult, Submission
 from billing.explain import ExplainedLine
+from billing.facts import Message
 from billing.gates import Gate
+from billing.ids import claim_pk
 from billing.invoice import Invoice, Source
 from billing.invoice_lines import InvoiceLines
 from billing.payment import Attempt, AttemptKind, AttemptState, Card, Part
 from billing.plan import Instalment, InstalmentStatus, Plan, PlanStatus
 from billing.policy import AutopayDelay, Policy, Practice, Provider
-from billing.ports import Insert, Refused, Update
+from billing.ports import Conflict, Insert, Record, Refused, Update
 from edges import views
+from functions.issue_invoice import flow as issue_invoice
 from functions.serve_practice import flow
+from tests.billing.claim_examples import OWES_62_50, SUBMITTED
 from tests.fakes.store import MemoryStore
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
@@ -107,6 +111,30 @@ def test_a_submitted_claim_is_a_fact_once(store: MemoryStore) -> None:
     later = replace(claim(), at=NOW + timedelta(hours=1))
     assert flow.submit_claim(store, later) == (claim(), False)
     assert [getattr(row, "kind", "") for row in store.stream] == ["ClaimSubmitted"]
+
+
+class ClaimArrivesMeanwhile(MemoryStore):
+    """A table on which somebody submits the claim right after it was looked for."""
+
+    def partition(self, pk: str, prefix: str = "") -> list[Record]:
+        rows = super().partition(pk, prefix)
+        if pk == claim_pk("willow", OWES_62_50.claim_id) and not any(isinstance(row, Submission) for row in rows):
+            flow.submit_claim(self, Submission("willow", replace(SUBMITTED, client_id="ana"), NOW))
+        return rows
+
+
+def test_a_claim_submitted_while_its_result_is_judged_does_not_leave_it_on_hold() -> None:
+    store = ClaimArrivesMeanwhile()
+    store.commit(Insert(WILLOW))
+    flow.put_client(store, ANA, "dr-lee")
+    received = ReceivedResult("willow", OWES_62_50, "rcp_1", NOW)
+    store.commit(Insert(received))
+    message = Message(received.kind, received.key)
+    with pytest.raises(Conflict):
+        issue_invoice.run(message, store=store, now=NOW)
+    issue_invoice.run(message, store=store, now=NOW)
+    assert flow.open_holds(store, "willow") == []
+    assert Books.expect(store, "willow", "ana").balance == 62_50
 
 
 def test_a_claim_id_with_other_content_is_refused(store: MemoryStore) -> None:
