@@ -80,7 +80,7 @@ class LocalCloud:
             region_name=CREDENTIALS["AWS_DEFAULT_REGION"],
             aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-            config=Config(s3={"addressing_style": "path"}, **config),
+            config=Config(s3={"addressing_style": "path"}, proxies={}, **config),
         )
         self._clients.append(made)
         return made

@@ -1,0 +1,90 @@
+"""The ports of this container: each made when a handler first asks for it, and kept for the next invocation.
+
+A handler asks only for what its step needs, so a function that stores webhooks imports neither Stripe nor Jinja.
+"""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from edges import aws
+from edges.settings import Settings
+
+if TYPE_CHECKING:
+    from edges.blobs import S3Blobs
+    from edges.card_gateway import StripeCards
+    from edges.clock import Clock
+    from edges.links import Links
+    from edges.mailer import SesMailer
+    from edges.sqs import Queues
+    from edges.store import DynamoStore
+
+
+@cache
+def settings() -> Settings:
+    """What the template told this function."""
+    return Settings.from_env()
+
+
+@cache
+def clock() -> "Clock":
+    """What time it is."""
+    from edges.clock import Clock
+
+    return Clock(settings(), aws.client("dynamodb"))
+
+
+@cache
+def store() -> "DynamoStore":
+    """The one table."""
+    from edges.store import DynamoStore
+
+    return DynamoStore(aws.client("dynamodb"), settings().table, settings().due_shards)
+
+
+@cache
+def blobs() -> "S3Blobs":
+    """Bodies too large for a row."""
+    from edges.blobs import S3Blobs
+
+    return S3Blobs(aws.client("s3"), settings().bucket)
+
+
+@cache
+def cards() -> "StripeCards":
+    """Stripe; imports its SDK, which costs 0.4 s."""
+    from edges.card_gateway import StripeCards, stripe_client
+
+    key = aws.secret(settings().stripe_key_secret_id)
+    return StripeCards(stripe_client(key, settings().stripe_api_base))
+
+
+@cache
+def links() -> "Links":
+    """Pay links."""
+    from edges.links import Links
+
+    return Links(aws.secret(settings().link_secret_id).encode(), settings().public_base_url)
+
+
+@cache
+def mailer() -> "SesMailer":
+    """The mail service."""
+    from edges.mailer import SesMailer
+
+    return SesMailer(
+        aws.client("sesv2"),
+        aws.client("s3"),
+        settings().bucket,
+        settings().mail_from,
+        settings().configuration_set,
+        links(),
+        clock().now,
+    )
+
+
+@cache
+def queues() -> "Queues":
+    """The work queues; only publish_facts and wake_due send."""
+    from edges.sqs import Queues
+
+    return Queues(aws.client("sqs"), settings().queue)
