@@ -200,3 +200,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/v1/openapi.json", "This document", show_openapi, scopes=(), answers={200: dict[str, Any]}),
     Route("GET", "/health", "Whether the service answers", show_health, scopes=(), answers={200: answers.Health}),
 )
+
+ELSEWHERE: Final[Mapping[str, tuple[str, ...]]] = {
+    "/v1/claim-results": ("POST",),
+    "/v1/clients/{client_id}/plans": ("POST",),
+}
+"""Paths that functions of their own serve; with another method they arrive here."""

@@ -16,7 +16,7 @@ from edges.formats.claim_json import MAX_RESULTS
 from edges.inbound.claim_result import ClaimResultIn
 from edges.inbound.fields import ID_PATTERN
 from edges.inbound.plan_request import PlanIn
-from functions.serve_practice.calls import ROUTES, Route
+from functions.serve_practice.calls import ELSEWHERE, ROUTES, Route
 
 Json = dict[str, Any]
 
@@ -31,8 +31,9 @@ def document() -> Json:
     paths: dict[str, Json] = {}
     for route in ROUTES:
         paths.setdefault(route.path, {})[route.method.lower()] = _of_route(route)
-    paths["/v1/claim-results"] = {"post": _post_claim_results()}
-    paths["/v1/clients/{client_id}/plans"] = {"post": _post_plan()}
+    elsewhere = {"/v1/claim-results": _post_claim_results, "/v1/clients/{client_id}/plans": _post_plan}
+    for path, methods in ELSEWHERE.items():
+        paths[path] = {method.lower(): elsewhere[path](path) for method in methods}
     problems = sorted({*KEY_PROBLEMS, *BODY_PROBLEMS, 404, 409, BUSY})
     return {
         "openapi": "3.1.0",
@@ -61,11 +62,11 @@ def _of_route(route: Route) -> Json:
     return operation
 
 
-def _post_claim_results() -> Json:
+def _post_claim_results(path: str) -> Json:
     operation = _operation(
         "Post claim results: one, a batch, or an 835 file; 202 comes after the durable write",
         "post_claim_results",
-        "/v1/claim-results",
+        path,
         ("claims",),
         {200: answers.Receipt, 202: answers.Receipt},
         (409, *BODY_PROBLEMS),
@@ -92,8 +93,7 @@ def _post_claim_results() -> Json:
     return operation
 
 
-def _post_plan() -> Json:
-    path = "/v1/clients/{client_id}/plans"
+def _post_plan(path: str) -> Json:
     summary = "Put what a client owes on a payment plan; a refusal's code names its reason (PLAN-2)"
     problems = (404, 409, *BODY_PROBLEMS)
     operation = _operation(summary, "post_plan", path, ("practice",), {201: answers.Plan}, problems)

@@ -6,7 +6,7 @@ from typing import Final
 
 from edges.inbound.bad_input import BadInput
 from edges.inbound.fields import ID_PATTERN
-from functions.serve_practice.calls import ROUTES, Route
+from functions.serve_practice.calls import ELSEWHERE, ROUTES, Route
 
 _ID: Final = re.compile(ID_PATTERN)
 
@@ -34,14 +34,20 @@ class Found:
 def find(method: str, path: str) -> Found:
     """Raises NoSuchPath, WrongMethod where the path is served by another method, BadInput where a PUT names an id that
     nothing can have."""
-    here = [(route, params) for route in ROUTES if (params := _match(route.path, path)) is not None]
-    if not here:
-        raise NoSuchPath
-    for route, params in here:
+    allowed = {
+        other for pattern, methods in ELSEWHERE.items() if _match(pattern, path) is not None for other in methods
+    }
+    for route in ROUTES:
+        params = _match(route.path, path)
+        if params is None:
+            continue
         if route.method == method:
             _check_ids(method, params)
             return Found(route, params)
-    raise WrongMethod(tuple(sorted(route.method for route, _ in here)))
+        allowed.add(route.method)
+    if allowed:
+        raise WrongMethod(tuple(sorted(allowed)))
+    raise NoSuchPath
 
 
 def _check_ids(method: str, params: dict[str, str]) -> None:

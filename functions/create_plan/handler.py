@@ -1,0 +1,58 @@
+"""Two ways in: a practice's system asks for a plan (API), or an instalment is due (queue)."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from billing.facts import Message
+from billing.ports import CardGateway, Store
+from edges.aws import client, secret
+from edges.clock import Clock
+from edges.settings import Settings
+from edges.sqs import each_record
+from edges.store import DynamoStore
+from functions.create_plan import flow
+
+
+def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+    """A batch of the queue, or a call of the API gateway."""
+    return dict(_issue(event)) if "Records" in event else _answer(event)
+
+
+def _issue(event: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
+    store, clock = _ports()
+
+    def handle(message: Message) -> None:
+        flow.run(message, store=store, now=clock.now())
+
+    return each_record(event, handle, client("sqs"))
+
+
+def _answer(event: Mapping[str, Any]) -> dict[str, Any]:
+    # Imported when asked: instalments, the most of this function's work, need neither pydantic nor stripe.
+    from edges.http import Request
+    from edges.inbound.door import answered
+    from functions.create_plan.api import post_plan
+
+    request = Request.of(event)
+
+    def act() -> dict[str, Any]:
+        store, clock = _ports()
+        return post_plan(request, store=store, cards=_cards(), now=clock.now())
+
+    return answered(request, act)
+
+
+@cache
+def _ports() -> tuple[Store, Clock]:
+    settings = Settings.from_env()
+    table = client("dynamodb")
+    return DynamoStore(table, settings.table, settings.due_shards), Clock(settings, table)
+
+
+@cache
+def _cards() -> CardGateway:
+    from edges.card_gateway import StripeCards, stripe_client
+
+    settings = Settings.from_env()
+    return StripeCards(stripe_client(secret(settings.stripe_key_secret_id), settings.stripe_api_base))
