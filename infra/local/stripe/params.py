@@ -39,13 +39,14 @@ def nest(pairs: Pairs) -> Json:
             table = inner
         # `expand[]=a&expand[]=b`: the name is empty, the order counts.
         table[rest[-1] or str(len(table))] = value
-    return {name: _lists(value) for name, value in root.items()}
+    return {name: _lists(name, value) for name, value in root.items()}
 
 
-def _lists(value: Any) -> Any:
-    if not isinstance(value, dict):
+def _lists(of: str, value: Any) -> Any:
+    """Tables whose keys are all numbers are lists; metadata's keys are whatever its owner chose."""
+    if not isinstance(value, dict) or of == "metadata":
         return value
-    inner = {name: _lists(item) for name, item in value.items()}
+    inner = {name: _lists(name, item) for name, item in value.items()}
     if inner and all(name.isdigit() for name in inner):
         return [inner[name] for name in sorted(inner, key=int)]
     return inner
@@ -151,8 +152,6 @@ class Args:
             return dict(current or {})
         if value == "":
             return {}
-        if isinstance(value, list):  # keys that are all digits look like a list
-            value = {str(at): item for at, item in enumerate(value)}
         if not isinstance(value, dict):
             raise bad_param("Invalid object", self.name("metadata"))
         merged = {**(current or {}), **value}

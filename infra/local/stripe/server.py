@@ -18,14 +18,13 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive
 
 from infra.local.stripe.controls import Controls
 from infra.local.stripe.core import EmbeddedStripe
 from infra.local.stripe.delivery import RETRY_DELAYS_S, Deliverer
 from infra.local.stripe.errors import NoAnswer
 from infra.local.stripe.hosted import HostedPages
-from infra.local.stripe.wire import Cut, disconnected
+from infra.local.stripe.wire import Cut, Hang
 
 HANG_S = 120.0
 """How long a hanging request stays silent at most; the SDK gives up after 80 s, Kindbill after 20."""
@@ -40,7 +39,6 @@ class StripeServer:
         self.stripe = stripe
         self._deliverer = Deliverer(stripe, retry_delays_s)
         self._hang_s = hang_s
-        self._closing = asyncio.Event()
 
     @property
     def in_flight(self) -> int:
@@ -52,10 +50,6 @@ class StripeServer:
         self.stripe.advance()
         self._deliverer.wake()
 
-    def stop(self) -> None:
-        """Ends hanging requests, so that the server can drain; call it when a shutdown begins."""
-        self._closing.set()
-
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Delivers webhooks inside the block; afterwards no task is left."""
@@ -64,7 +58,6 @@ class StripeServer:
         try:
             yield
         finally:
-            self.stop()
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
@@ -101,19 +94,9 @@ class StripeServer:
         return Response(answer.body, answer.status, answer.headers)
 
     def _hang(self, fault: NoAnswer) -> Response:
-        """Silence until the client gives up, the server stops or `hang_s` passed; so long its key is in use."""
-        in_use = self.stripe.keys.in_use
-        if fault.key is not None:
-            in_use.add(fault.key)
-
-        async def wait(receive: Receive) -> None:
-            ends = {asyncio.create_task(disconnected(receive)), asyncio.create_task(self._closing.wait())}
-            try:
-                await asyncio.wait(ends, timeout=self._hang_s, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for end in ends:
-                    end.cancel()
-                if fault.key is not None:
-                    in_use.discard(fault.key)
-
-        return Cut(wait)
+        """Silence; as long as it lasts, the request's key is in use."""
+        in_use, key = self.stripe.keys.in_use, fault.key
+        if key is None:
+            return Hang(self._hang_s, lambda: None)
+        in_use.add(key)
+        return Hang(self._hang_s, lambda: in_use.discard(key))

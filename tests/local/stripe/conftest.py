@@ -18,6 +18,7 @@ from tests.local.stripe.world import (
     Clock,
     DirectControls,
     HttpControls,
+    Receiver,
     ThreadedServer,
     World,
 )
@@ -69,3 +70,10 @@ def clock() -> Clock:
 @pytest.fixture
 def embedded(clock: Clock) -> EmbeddedStripe:
     return EmbeddedStripe(clock)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    made = Receiver()
+    yield made
+    made.stop()

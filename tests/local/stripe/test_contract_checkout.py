@@ -3,9 +3,7 @@
 import pytest
 import stripe
 
-from tests.local.stripe.world import World
-
-OPTIONS = {"allow_redisplay_filters": ["always", "limited", "unspecified"], "payment_method_save": "enabled"}
+from tests.local.stripe.world import SHOW_ALL_CARDS, World
 
 
 def pay_session(world: World, cents: int = 6250, **more: object) -> stripe.checkout.Session:
@@ -140,10 +138,10 @@ def test_a_card_saved_while_paying_can_be_charged_later(world: World) -> None:  
 def test_the_box_on_the_page_saves_the_card_to_be_shown_again(world: World) -> None:  # PAY-9
     customer = world.api.customers.create(params={}).id
     controls = world.controls
-    unticked = pay_session(world, customer=customer, saved_payment_method_options=OPTIONS)
+    unticked = pay_session(world, customer=customer, saved_payment_method_options=SHOW_ALL_CARDS)
     controls.complete(unticked.id, number="4242424242424242")
     assert world.api.payment_methods.list(params={"customer": customer}).data == []
-    ticked = pay_session(world, customer=customer, saved_payment_method_options=OPTIONS)
+    ticked = pay_session(world, customer=customer, saved_payment_method_options=SHOW_ALL_CARDS)
     controls.complete(ticked.id, number="4242424242424242", save=True)
     (saved,) = world.api.payment_methods.list(params={"customer": customer}).data
     assert saved.allow_redisplay == "always"

@@ -130,11 +130,11 @@ def test_a_list_of_faults_is_read_strictly(body: object) -> None:
 
 
 def test_nested_parameters_are_read_as_the_sdk_writes_them() -> None:
-    form = "amount=5&expand[0]=a&expand[1]=b&metadata[invoice]=i%5B1%5D&line_items[0][price_data][unit_amount]=7"
+    form = "amount=5&expand[0]=a&expand[1]=b&metadata[7]=i%5B1%5D&line_items[0][price_data][unit_amount]=7"
     assert nest(read_pairs(form)) == {
         "amount": "5",
         "expand": ["a", "b"],
-        "metadata": {"invoice": "i[1]"},
+        "metadata": {"7": "i[1]"},
         "line_items": [{"price_data": {"unit_amount": "7"}}],
     }
 

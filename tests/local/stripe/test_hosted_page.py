@@ -13,8 +13,7 @@ from starlette.routing import Mount
 from infra.local.stripe import EmbeddedStripe
 from infra.local.stripe.sdk import in_process_client
 from infra.local.stripe.server import StripeServer
-from tests.local.stripe.test_contract_checkout import OPTIONS
-from tests.local.stripe.world import Clock
+from tests.local.stripe.world import SHOW_ALL_CARDS, Clock
 
 GOOD = {"number": "4242 4242 4242 4242", "expiration": "12 / 30", "cvc": "123"}
 PRICE = {"currency": "usd", "unit_amount": 6250, "product_data": {"name": "Balance with <Riverbend>"}}
@@ -100,6 +99,7 @@ def test_the_page_runs_no_script_and_loads_nothing_from_elsewhere(browser: Brows
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "form-action 'self' https://kindbill.example" in policy
+    assert page.headers["referrer-policy"] == "same-origin"  # with none at all, forms would post from origin "null"
     assert "<script" not in page.text
     assert "style=" not in page.text
     assert browser.get("/checkout/style.css").headers["content-type"].startswith("text/css")
@@ -200,7 +200,7 @@ def test_saved_cards_are_offered_the_default_one_chosen_and_a_typed_one_wins(bro
     ]
     default = {"invoice_settings": {"default_payment_method": cards[0]}}
     browser.api.customers.update(customer, params=default)  # type: ignore[arg-type]
-    session = browser.pay_session(customer=customer, saved_payment_method_options=OPTIONS)
+    session = browser.pay_session(customer=customer, saved_payment_method_options=SHOW_ALL_CARDS)
     page = browser.get(f"/checkout/{session}")
     assert f'value="{cards[0]}" checked' in page.text
     assert f'value="{cards[1]}">' in page.text
@@ -219,7 +219,7 @@ def test_saved_cards_are_offered_the_default_one_chosen_and_a_typed_one_wins(bro
 def test_a_saved_card_pays_without_typing(browser: Browser) -> None:  # PAY-9
     customer = browser.api.customers.create(params={}).id
     card = browser.api.payment_methods.attach("pm_card_visa", params={"customer": customer}).id
-    session = browser.pay_session(customer=customer, saved_payment_method_options=OPTIONS)
+    session = browser.pay_session(customer=customer, saved_payment_method_options=SHOW_ALL_CARDS)
     typed = {"payment_method": card, "number": "", "expiration": "", "cvc": ""}
     assert browser.post(f"/checkout/{session}", **typed).status_code == 303
     assert browser.api.charges.list(params={"customer": customer}).data[0].payment_method == card

@@ -1,12 +1,8 @@
 """Events on their way: signed, repeated, delayed, lost, tried again and resent."""
 
 import json
-import queue
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
 
 import httpx
 import pytest
@@ -14,10 +10,7 @@ import stripe
 
 from infra.local.stripe import Delivery, EmbeddedStripe, WebhookRules, sign
 from infra.local.stripe.sdk import in_process_client
-from tests.local.stripe.world import START, Clock, ThreadedServer
-
-SECRET = "whsec_suite"
-WAIT_S = 10.0
+from tests.local.stripe.world import SECRET, START, WAIT_S, Clock, Receiver, ThreadedServer
 
 
 def tell_two_things(embedded: EmbeddedStripe) -> None:
@@ -128,49 +121,6 @@ def test_the_signature_is_what_the_sdk_checks(embedded: EmbeddedStripe) -> None:
 
 
 # ---- over HTTP ----
-
-
-class Receiver:
-    """A webhook endpoint that notes what arrives and answers what it is told to, 200 when told nothing."""
-
-    def __init__(self) -> None:
-        self.arrived: queue.Queue[tuple[str, str]] = queue.Queue()
-        self.answers: list[int] = []
-        self._server = HTTPServer(("127.0.0.1", 0), self._handler())
-        self.url = f"http://127.0.0.1:{self._server.server_port}/webhooks/stripe"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-
-    def next(self) -> Any:
-        """The next event, its signature checked by the SDK."""
-        body, signature = self.arrived.get(timeout=WAIT_S)
-        return stripe.Webhook.construct_event(body, signature, SECRET)  # type: ignore[no-untyped-call]
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    def _handler(receiver) -> type[BaseHTTPRequestHandler]:  # noqa: N805
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                status = receiver.answers.pop(0) if receiver.answers else 200
-                self.send_response(status)
-                self.end_headers()
-                receiver.arrived.put((body, self.headers["Stripe-Signature"]))
-
-            def log_message(self, *_: object) -> None:
-                return
-
-        return Handler
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    yield made
-    made.stop()
 
 
 @pytest.fixture

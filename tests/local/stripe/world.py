@@ -1,9 +1,11 @@
 """Where the contract suite runs: the official SDK on the emulator in process, over HTTP, or on Stripe itself."""
 
+import queue
 import socket
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, Protocol
 
 import httpx
@@ -20,6 +22,9 @@ Json = dict[str, Any]
 START = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
 CLIENT_TIMEOUT_S = 20
 IMPATIENT_S = 0.5
+SECRET = "whsec_suite"
+WAIT_S = 10.0
+SHOW_ALL_CARDS = {"allow_redisplay_filters": ["always", "limited", "unspecified"], "payment_method_save": "enabled"}
 
 
 class Clock:
@@ -162,3 +167,39 @@ class ThreadedServer:
     def stop(self) -> None:
         self._uvicorn.should_exit = True
         self._thread.join()
+
+
+class Receiver:
+    """A webhook endpoint that notes what arrives and answers what it is told to, 200 when told nothing."""
+
+    def __init__(self) -> None:
+        self.arrived: queue.Queue[tuple[str, str]] = queue.Queue()
+        self.answers: list[int] = []
+        self._server = HTTPServer(("127.0.0.1", 0), self._handler())
+        self.url = f"http://127.0.0.1:{self._server.server_port}/webhooks/stripe"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        self._thread.start()
+
+    def next(self) -> Any:
+        """The next event, its signature checked by the SDK."""
+        body, signature = self.arrived.get(timeout=WAIT_S)
+        return stripe.Webhook.construct_event(body, signature, SECRET)  # type: ignore[no-untyped-call]
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def _handler(receiver) -> type[BaseHTTPRequestHandler]:  # noqa: N805
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                status = receiver.answers.pop(0) if receiver.answers else 200
+                self.send_response(status)
+                self.end_headers()
+                receiver.arrived.put((body, self.headers["Stripe-Signature"]))
+
+            def log_message(self, *_: object) -> None:
+                return
+
+        return Handler
