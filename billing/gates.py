@@ -207,7 +207,9 @@ def _needs_a_person(case: Case) -> bool:
     result = case.result
     if is_duplicate_denial(result):
         return False
-    if result.status is ClaimStatus.REVERSAL or any(map(_counts, case.earlier)):
+    if result.status is ClaimStatus.REVERSAL:
+        return True
+    if any(_counts(seen) and not _waits_for(seen, result) for seen in case.earlier):
         return True
     if any(seen.result.status is ClaimStatus.REVERSAL and seen.result.test == result.test for seen in case.earlier):
         return True
@@ -241,6 +243,11 @@ def _counts(seen: Earlier) -> bool:
     """Whether an earlier result stands as this claim's answer: accepted, or billed by a person who released it."""
     answered = seen.outcome == Outcome.ACCEPTED or seen.now in ("invoiced", "adjusted", "nothing_owed")
     return answered and not is_duplicate_denial(seen.result)
+
+
+def _waits_for(seen: Earlier, result: ClaimResult) -> bool:
+    """Whether the earlier result only waits for another payer, and this is another payer's answer (LAW-4)."""
+    return seen.now == Now.PENDING and set(seen.result.payer_ids).isdisjoint(result.payer_ids)
 
 
 def _takes_back(reversal: ClaimResult, original: ClaimResult) -> bool:

@@ -12,7 +12,7 @@ from billing.claim_state import ClaimState, Hold, ReceivedResult, Verdict
 from billing.dunning import next_reminder, past_due_from
 from billing.explain import explain
 from billing.facts import Fact, FactKind
-from billing.gates import Judgement
+from billing.gates import Judgement, Now, is_duplicate_denial
 from billing.ids import digest, invoice_id
 from billing.invoice import Invoice, Source
 from billing.invoice_lines import InvoiceLines
@@ -32,6 +32,16 @@ def with_verdict(state: ClaimState | None, practice: str, claim_id: str, verdict
     if state.verdict(verdict.result) is None:
         kept = (*kept, verdict)
     return replace(state, verdicts=kept, version=state.version + 1)
+
+
+def with_answer(state: ClaimState | None, practice: str, submitted: SubmittedClaim, verdict: Verdict) -> ClaimState:
+    """The claim's state with the verdict that answers it: what waited for this payer ends as this does (LAW-4)."""
+    new = with_verdict(state, practice, submitted.claim_id, verdict)
+    ended = tuple(
+        replace(v, now=verdict.now, invoice_id=verdict.invoice_id, amount=verdict.amount) if v.now == Now.PENDING else v
+        for v in new.verdicts
+    )
+    return replace(new, client=submitted.client_id, verdicts=ended, pending_until=None)
 
 
 def state_write(state: ClaimState) -> Write:
@@ -83,7 +93,7 @@ def issue(
         past_due_at=past_due_from(now, practice),
     )
     verdict = Verdict(key, "accepted", "", "invoiced", invoice.invoice_id, invoice.amount)
-    new_state = replace(with_verdict(state, practice.practice, submitted.claim_id, verdict), client=submitted.client_id)
+    new_state = with_answer(state, practice.practice, submitted, verdict)
     fact = Fact(
         practice=practice.practice,
         client=submitted.client_id,
@@ -116,7 +126,12 @@ def nothing_owed(
     """Patient responsibility 0: no invoice; the client is told only where that is final (INV-1)."""
     key = received.result.result_key()
     verdict = Verdict(key, "accepted", "", "nothing_owed")
-    new_state = replace(with_verdict(state, practice.practice, submitted.claim_id, verdict), client=submitted.client_id)
+    if is_duplicate_denial(received.result):  # it says nothing about money, and answers nobody's question
+        new_state = replace(
+            with_verdict(state, practice.practice, submitted.claim_id, verdict), client=submitted.client_id
+        )
+    else:
+        new_state = with_answer(state, practice.practice, submitted, verdict)
     data: dict[str, str | int] = {
         "claim_id": submitted.claim_id,
         "announce": 1 if judgement.may_announce_nothing_owed else 0,

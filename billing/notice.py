@@ -76,8 +76,8 @@ class Letter:
 class Posting:
     """A mail on its way: written before SES hears of it, so that a repeat is known and counted (`version`).
 
-    `cause`: the row whose message made us send it, the last time · `at`: when that was. Whether it arrived at SES is the
-    fact NoticeSent, whose item is this row's sk.
+    `cause`: the row whose message made us send it, the last time · `at`: when that was. Whether it arrived at SES is
+    the fact NoticeSent, whose item is this row's sk.
     """
 
     TYPE: ClassVar[str] = "posting"

@@ -16,7 +16,7 @@ from billing.ids import Key, claim_pk, holds_pk, practice_key
 from billing.invoice import Invoice
 from billing.issuing import age, hold, hold_id, issue, nothing_owed, wait
 from billing.policy import Practice
-from billing.ports import Delete, Store, Update, Write
+from billing.ports import Delete, Store, Write
 
 OTHER_PAYER_PENDING = "other_payer_pending"
 """The hold of a claim whose other payer did not answer in 45 days (LAW-4)."""
@@ -124,14 +124,11 @@ def _unmatched(claim: Claim) -> tuple[str, ...]:
 
 
 def _stop_waiting(store: Store, state: ClaimState, now: datetime) -> None:
-    """The other payer did not answer in time: a person looks (LAW-4)."""
+    """The other payer did not answer in time: a person looks, at one result after the other (LAW-4)."""
     if state.pending_until is None or state.pending_until > now:
         return
     claim = Claim.read(store, state.practice, state.claim_id)
-    waiting = next((v for v in state.verdicts if v.now == Now.PENDING), None)
-    if waiting is None:
-        store.commit(Update(replace(state, pending_until=None, version=state.version + 1)))
-        return
-    quiet = replace(state, pending_until=None)
+    waiting, *others = [v for v in state.verdicts if v.now == Now.PENDING]
+    looked_at = replace(state, pending_until=state.pending_until if others else None)
     received = claim.received(waiting.result)
-    store.commit(*hold(received, state.client, quiet, OTHER_PAYER_PENDING, claim.practice, now))
+    store.commit(*hold(received, state.client, looked_at, OTHER_PAYER_PENDING, claim.practice, now))

@@ -346,3 +346,10 @@ def test_the_first_gate_that_fails_names_the_hold(first: Gate):
     later = list(FAILS)[list(FAILS).index(first) :]
     changes = {field: value for gate in later for field, value in FAILS[gate].items()}
     assert judged(replace(OWES_62_50, **changes)).reason == first
+
+
+def test_the_second_payers_answer_after_the_first_waited_for_it_is_billed():
+    """LAW-4: the patient's share is that of the last payer in the chain."""
+    waiting = Earlier(OWES_62_50, "accepted", "pending")
+    answer = decided(DISCOUNT, COPAY, status=ClaimStatus.PROCESSED_SECONDARY, payer_ids=("77777",))
+    assert judged(answer, earlier=[waiting], submitted=SUBMITTED_WITH_SECONDARY).now == "to_bill"
