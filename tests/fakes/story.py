@@ -29,6 +29,7 @@ from functions.create_plan import flow as create_plan
 from functions.issue_invoice import flow as issue_invoice
 from functions.send_email import flow as send_email
 from functions.serve_client import hosted
+from functions.serve_practice import flow as serve_practice
 from functions.settle_payment import flow as settle_payment
 from tests.billing.examples import CONTACT, ENROLLED, NOW, PRACTICE, PROVIDER, VISA
 from tests.fakes.cards import Crash, FakeCards
@@ -61,7 +62,7 @@ class Story:
 
     def submit(self, claim: SubmittedClaim) -> None:
         """The practice submits a claim."""
-        self.store.commit(Insert(Submission("riverbend", replace(claim, client_id="ana"), self.now)))
+        serve_practice.submit_claim(self.store, Submission("riverbend", replace(claim, client_id="ana"), self.now))
         self.settle()
 
     def receive(self, result: ClaimResult) -> None:
