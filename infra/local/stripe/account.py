@@ -12,6 +12,8 @@ from infra.local.stripe.errors import Json
 from infra.local.stripe.shelf import Shelf
 from infra.local.stripe.webhooks import Webhooks
 
+API_VERSION = "2026-10-28.endive"
+"""The version whose object shapes the emulator speaks: the one the official SDK in uv.lock pins."""
 EVENTS_KEPT = timedelta(days=30)  # docs.stripe.com/api/events: events of the last 30 days can be read
 ID_DIGITS = 14
 
@@ -120,10 +122,6 @@ class Account:
             event["account"] = self.id
         self.events.add(event)
         self.platform.webhooks.publish(event)
-
-
-API_VERSION = "2026-10-28.endive"
-"""The version whose object shapes the emulator speaks: the one the official SDK in uv.lock pins."""
 
 
 def snapshot(row: Json) -> Json:

@@ -28,9 +28,7 @@ def create(account: Account, args: Args) -> Json:
     confirm_now, off_session = args.flag("confirm"), _read_off_session(args)
     args.choice("capture_method", "automatic", "automatic_async")
     args.choice("confirmation_method", "automatic")
-    automatic = args.table("automatic_payment_methods")
-    if automatic is not None:
-        automatic.flag("enabled"), automatic.choice("allow_redirects", "always", "never")
+    read_automatic(args)
     return_url = args.text("return_url")
     args.done()
     ensure_currency(currency)
@@ -255,6 +253,14 @@ def read_types(args: Args) -> list[str] | None:
     if any(kind != "card" for kind in types):
         raise refused("The embedded Stripe knows cards only.", param="allowed_payment_method_types")
     return types or None
+
+
+def read_automatic(args: Args) -> None:
+    """`automatic_payment_methods` changes nothing where cards are all there is; it is only checked for its form."""
+    automatic = args.table("automatic_payment_methods")
+    if automatic is not None:
+        automatic.flag("enabled")
+        automatic.choice("allow_redirects", "always", "never")
 
 
 def _read_off_session(args: Args) -> bool:

@@ -6,7 +6,7 @@ from infra.local.stripe.cards import Decline
 from infra.local.stripe.customers import existing
 from infra.local.stripe.errors import ApiError, Json, refused
 from infra.local.stripe.expand import as_list
-from infra.local.stripe.intents import read_types
+from infra.local.stripe.intents import read_automatic, read_types
 from infra.local.stripe.params import Args
 from infra.local.stripe.shelf import read_page
 
@@ -25,9 +25,7 @@ def create(account: Account, args: Args) -> Json:
     usage = args.choice("usage", "off_session", "on_session") or "off_session"
     confirm_now = args.flag("confirm")
     types = read_types(args)
-    automatic = args.table("automatic_payment_methods")
-    if automatic is not None:
-        automatic.flag("enabled"), automatic.choice("allow_redirects", "always", "never")
+    read_automatic(args)
     args.text("return_url")
     args.done()
     if customer is not None:

@@ -120,7 +120,7 @@ def test_every_named_card_and_every_behaviour_exists() -> None:
 )
 def test_a_test_control_that_cannot_be_understood_says_so(wrong: object, embedded: EmbeddedStripe) -> None:
     with pytest.raises((ValueError, ApiError)):
-        wrong(embedded)  # type: ignore[operator]
+        wrong(embedded)
 
 
 @pytest.mark.parametrize("body", [{}, [1], [{"match": "x", "kind": "drop", "times": 0}]])
