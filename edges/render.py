@@ -32,7 +32,9 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 
 STYLE_PATH: Final = "/static/style.css"
 STYLE: Final = (TEMPLATES / "static" / "style.css").read_bytes()
-"""The one stylesheet of all pages. Its address carries its digest: a browser may keep it, and a new one is fetched."""
+"""The one stylesheet of all pages."""
+STYLE_VERSION: Final = hashlib.sha256(STYLE).hexdigest()[:12]
+"""Part of the stylesheet's address in every page: a browser may keep it for good, and fetches a new one."""
 
 ZONE_NAMES: Final = {
     "PST": "Pacific",
@@ -141,7 +143,7 @@ def _environment() -> Environment:
         "moment": moment_in_words,
         "first_name": first_name,
     }
-    environment.globals["style"] = f"{STYLE_PATH}?v={hashlib.sha256(STYLE).hexdigest()[:12]}"
+    environment.globals["style"] = f"{STYLE_PATH}?v={STYLE_VERSION}"
     return environment
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from billing.account import Account, Books, Contact
 from billing.claim import Adjustment, ClaimResult, ClaimStatus, ServiceLine
 from billing.explain import explain
+from billing.ids import practice_key
 from billing.invoice import Invoice, Source
 from billing.invoice_lines import InvoiceLines
 from billing.payment import Attempt, AttemptState, Card, CardDetails, Evidence
@@ -87,6 +88,12 @@ class World:
     def account(self) -> Account:
         return self.books.account
 
+    @property
+    def practice(self) -> Practice:
+        stored = self.store.get(practice_key(PRACTICE))
+        assert isinstance(stored, Practice)
+        return stored
+
     def bill(self, number: int, amount: int = 6250, on: date = date(2026, 10, 30), **changes: object) -> Invoice:
         """An open invoice of a claim, with its explanation, issued `number` days before now."""
         invoice = Invoice(
@@ -113,10 +120,8 @@ class World:
         self.cards.evidence[number] = evidence
         books = self.books
         attempt = books.attempt(number)
-        practice = self.store.get(Practice(PRACTICE, 1, "", "", "", "").key)
         assert attempt is not None
-        assert isinstance(practice, Practice)
-        self.store.commit(*settle(books, attempt, evidence, practice, now))
+        self.store.commit(*settle(books, attempt, evidence, self.practice, now))
 
     def signed_in(self) -> None:
         """A browser that passed the phone check a moment ago."""

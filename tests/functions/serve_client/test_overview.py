@@ -1,0 +1,320 @@
+"""What the pay page shows (PAY-1, PAY-3, PAY-4, PAY-10, INV-6, AUTO-9, PORT-10)."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from billing.account import Contact
+from billing.explain import ExplainedLine, Reason, explain
+from billing.invoice import Source
+from billing.invoice_lines import InvoiceLines
+from billing.payment import Attempt, AttemptKind, AttemptState, Part
+from billing.plan import InstalmentStatus, Plan, schedule
+from billing.policy import Policy
+from edges.render import render_page
+from functions.serve_client.door import Page
+from functions.serve_client.flow import pay, show
+from functions.serve_client.view import explanation
+from tests.functions.serve_client.html import Element, parsed
+from tests.functions.serve_client.world import (
+    CLIENT,
+    NOW,
+    PRACTICE,
+    SAVED_VISA,
+    World,
+    a_result,
+    a_world,
+    form,
+    three_bills,
+    visit,
+)
+
+AUTOPAY = "Pay future bills automatically with this card"
+
+
+def seen(world: World) -> Element:
+    """The page as the browser that passed the phone check sees it."""
+    answer = show(world.store, visit())
+    assert isinstance(answer, Page)
+    assert answer.name == "overview"
+    return parsed(render_page(answer.name, answer.known))
+
+
+def one_bill(amount: int = 6250, **practice: object) -> World:
+    world = a_world(**practice)
+    world.bill(1, amount)
+    world.signed_in()
+    return world
+
+
+def autopay_on(world: World) -> World:
+    world.put(SAVED_VISA)
+    world.change(world.account, autopay=True, default_card="card_visa", cap=30000)
+    return world
+
+
+def test_pay_3_one_unpaid_invoice_has_one_button_that_names_its_amount() -> None:
+    page = seen(one_bill())
+    assert page.headings()[0] == "Hi Ana, one bill is ready to pay"
+    assert "Friday, October 30 with Dr. Maya Chen" in page.headings()
+    assert [b for b in page.buttons() if b.startswith("Pay")] == ["Pay $62.50"]
+    assert page.text.count("Balance due") == 1
+
+
+def test_pay_3_several_can_be_paid_at_once_the_latest_session_directly_a_past_one_through_its_details() -> None:
+    page = seen(three_bills())
+    assert page.headings()[0] == "Hi Ana, three bills are ready to pay"
+    assert page.button("Pay all $250.00")["value"] == "all"
+    assert page.text.count("Balance due") == 3
+    cards = page.all("li")[:3]
+    assert [card.headings()[0] for card in cards] == [
+        "Friday, October 30 with Dr. Maya Chen",
+        "Friday, October 23 with Dr. Maya Chen",
+        "Friday, October 16 with Dr. Maya Chen",
+    ]
+    buttons = [
+        card.button(f"Pay {amount}") for card, amount in zip(cards, ("$62.50", "$62.50", "$125.00"), strict=True)
+    ]
+    assert [b["value"] for b in buttons] == ["inv_3", "inv_1", "inv_2"]
+    assert [b.within("details") for b in buttons] == [False, True, True]
+    assert [card.all("summary")[0].text for card in cards] == ["Details"] * 3
+
+
+def test_pay_4_every_pay_button_is_of_the_one_form_that_holds_the_consent() -> None:
+    page = seen(three_bills())
+    (pay_form,) = (one for one in page.all("form") if one["id"] == "pay")
+    for button in page.all("button"):
+        if button.text.startswith("Pay"):
+            assert button["form"] == "pay" or button.within("form")
+    assert pay_form.labelled(AUTOPAY)["name"] == "autopay"
+    assert "checked" not in pay_form.labelled(AUTOPAY).attributes
+
+
+def test_inv_6_each_cent_of_a_bill_is_explained_in_plain_words() -> None:
+    (details,) = seen(one_bill()).all("details")
+    rows = [(row.all("th")[0].text, row.all("td")[0].text) for row in details.all("tr")]
+    assert [value for _, value in rows] == ["$150.00", "−$45.00", "−$42.50", "$40.00", "$22.50", "$62.50"]
+    words = [label for label, _ in rows]
+    assert words[0] == "Full price"
+    assert words[1] == "Discount your plan agreed This is the discount we agreed with your plan. You do not pay it."
+    assert words[2] == "Your plan paid"
+    assert words[3].startswith("Deductible This part goes toward your deductible")
+    assert words[4].startswith("Copay This is your copay")
+    assert words[5] == "You pay"
+
+
+def test_inv_6_the_bar_shows_the_shares_of_the_full_price() -> None:
+    (bar,) = seen(one_bill()).all("svg")
+    assert bar["aria-label"] == "Of $150.00: $45.00 discount, $42.50 paid by your plan, $62.50 yours."
+    parts = [(rect["class"], rect["x"], rect["width"]) for rect in bar.all("rect")]
+    assert parts == [("discount", "0", "4500"), ("plan", "4500", "4250"), ("you", "8750", "6250")]
+
+
+def test_inv_6_services_of_one_bill_are_explained_apart() -> None:
+    world = a_world()
+    world.bill(1, 12500, source=Source.PLAN_REMAINDER)
+    both = (*explain(a_result(6250, date(2026, 10, 30)), None), *explain(a_result(6250, date(2026, 10, 31)), None))
+    world.put(InvoiceLines(PRACTICE, CLIENT, "inv_1", both))
+    world.signed_in()
+    (details,) = seen(world).all("details")
+    assert [one.text for one in details.all("h4")] == [
+        "Service 90834, Friday, October 30",
+        "Service 90834, Saturday, October 31",
+    ]
+
+
+def test_a_bar_is_left_out_where_its_parts_are_no_shares_of_a_whole() -> None:
+    taken_back = ExplainedLine("90834", None, 10000, 0, -2000, 0, 0, 0, 12000, 12000, ())
+    assert explanation(taken_back).bar == ()
+    assert [row.amount for row in explanation(taken_back).rows] == [2000, 12000]
+
+
+def test_a_reason_given_twice_is_said_once() -> None:
+    reason = Reason("PR", "1", 2000, "This part goes toward your deductible.", "deductible")
+    line = ExplainedLine("", None, 4000, 0, 0, 4000, 0, 0, 0, 4000, (reason, reason))
+    assert explanation(line).rows[0].sentences == ("This part goes toward your deductible.",)
+
+
+def test_auto_4_an_announced_charge_is_shown_with_card_and_moment_and_can_be_stopped() -> None:
+    world = autopay_on(one_bill())
+    invoice = world.books.invoices[0]
+    world.change(invoice, charge_at=datetime(2026, 11, 24, 17, 0, tzinfo=UTC), card_id="card_visa")
+    page = seen(world)
+    assert "We plan to charge this to Visa ending 4242 on Tuesday, November 24, 9:00 am Pacific." in page.text
+    stop = page.button("Stop this charge")
+    assert (stop["form"], stop["value"]) == ("stop", "inv_1")
+    assert "Pay $62.50" in page.buttons()
+
+
+def test_auto_9_the_page_says_that_automatic_payments_are_on_with_which_card_and_limit() -> None:
+    page = seen(autopay_on(one_bill()))
+    assert "Automatic payments are on" in page.headings()
+    assert "Visa ending 4242 is charged for new bills, at most $300.00 at once." in page.text
+    assert page.button("Turn off automatic payments")["form"] == "autopay-off"
+    (pay_form,) = (one for one in page.all("form") if one["id"] == "pay")
+    assert AUTOPAY not in pay_form.text
+
+
+def test_auto_1_automatic_payments_are_not_offered_where_the_practice_does_not() -> None:
+    world = a_world(policy=Policy(autopay_offered=False))
+    world.bill(1)
+    world.signed_in()
+    assert AUTOPAY not in seen(world).text
+
+
+def test_auto_1_what_is_agreed_to_stands_on_the_page_before_anybody_agrees() -> None:
+    page = seen(one_bill())
+    assert "I agree that my practice may charge this card" in page.text
+    assert page.labelled("Most we may charge at once (optional)")["name"] == "cap"
+    assert "If you leave this empty, it is $500.00." in page.text
+    assert "Adding a card charges nothing." in page.text
+
+
+def test_pay_10_without_online_payments_there_is_no_pay_button_and_the_page_says_whom_to_contact() -> None:
+    page = seen(one_bill(online_payments=False))
+    assert not [b for b in page.buttons() if b.startswith("Pay")]
+    assert "To pay, please contact Riverbend Therapy at (202) 555-0143." in page.text
+    assert AUTOPAY not in page.text
+    assert "Balance due" in page.text
+
+
+def test_pay_10_several_bills_without_online_payments_have_no_button_either() -> None:
+    world = three_bills()
+    world.change(world.practice, online_payments=False)
+    page = seen(world)
+    assert not [b for b in page.buttons() if b.startswith("Pay")]
+    assert page.text.count("Balance due") == 3
+
+
+def test_inv_11_an_amount_below_what_a_card_can_pay_has_no_button_of_its_own() -> None:
+    page = seen(one_bill(49))
+    assert not [b for b in page.buttons() if b.startswith("Pay")]
+    assert "It waits for your next bill." in page.text
+
+
+def test_inv_11_a_small_amount_is_paid_with_the_others() -> None:
+    world = one_bill(49)
+    world.bill(2, 6250)
+    page = seen(world)
+    assert "Pay all $62.99" in page.buttons()
+    assert "Pay $0.49" not in page.buttons()
+
+
+def test_inv_7_a_bill_in_review_is_shown_but_not_asked_for() -> None:
+    world = three_bills()
+    bill = world.books.invoice("inv_2")
+    assert bill is not None
+    world.change(bill, in_review=True)
+    page = seen(world)
+    assert "Being checked" in page.text
+    assert "Pay $125.00" not in page.buttons()
+    assert "Pay all $125.00" in page.buttons()  # the two others
+
+
+def test_a_charge_on_its_way_is_shown_and_not_asked_for_again() -> None:
+    world = autopay_on(one_bill())
+    world.put(
+        Attempt(
+            PRACTICE, CLIENT, 1, 1, AttemptKind.AUTOPAY, (Part("inv_1", 6250),), "cus_1", "pm_visa", "card_visa", NOW
+        )
+    )
+    world.change(world.books.invoices[0], open_attempt=1)
+    page = seen(world)
+    assert "Payment in progress" in page.text
+    assert not [b for b in page.buttons() if b.startswith("Pay")]
+
+
+def test_a_hosted_page_that_was_left_does_not_hide_the_pay_button() -> None:
+    world = one_bill()
+    pay(world.store, world.cards, visit(), form(invoice="inv_1"))
+    assert world.books.invoices[0].open_attempt == 1
+    assert "Pay $62.50" in seen(world).buttons()
+
+
+def test_port_10_the_plan_shows_schedule_what_is_paid_and_what_comes_next() -> None:
+    world = autopay_on(a_world())
+    first, second, *rest = schedule(25000, 4, date(2026, 11, 17))
+    paid = replace(first, status=InstalmentStatus.PAID, invoice_id="inv_p1")
+    issued = replace(second, status=InstalmentStatus.SCHEDULED, invoice_id="inv_p2")
+    world.put(Plan(PRACTICE, CLIENT, "plan_1", 1, 4, NOW, (), (paid, issued, *rest)))
+    world.change(world.account, active_plan="plan_1")
+    world.bill(1, 6250, invoice_id="inv_p2", source=Source.PLAN, ordinal=1, plan_id="plan_1")
+    world.signed_in()
+    page = seen(world)
+    assert "Instalment 2 of 4" in page.headings()
+    assert "$62.50 of $250.00 is paid." in page.text
+    (plan,) = (one for one in page.all("table") if one["class"] == "schedule")
+    rows = [row.text for row in plan.all("tr")[1:]]
+    assert rows == [
+        "Tuesday, November 17 $62.50 Paid",
+        "Tuesday, November 24 $62.50 Next",
+        "Tuesday, December 1 $62.50 To come",
+        "Tuesday, December 8 $62.50 To come",
+    ]
+
+
+def test_an_account_with_nothing_to_pay_says_so_and_offers_to_save_a_card_that_charges_nothing() -> None:
+    world = a_world()
+    world.signed_in()
+    page = seen(world)
+    assert "Nothing to pay" in page.text
+    assert "Adding a card charges nothing." in page.text
+    assert page.buttons() == ["Save a card"]
+
+
+def test_credit_and_the_latest_payments_are_shown() -> None:
+    world = a_world()
+    world.change(world.account, credit=2000)
+    for day in range(7):
+        world.put(
+            Attempt(
+                PRACTICE,
+                CLIENT,
+                day + 1,
+                1,
+                AttemptKind.CHECKOUT,
+                (Part("inv_0", 1000 + day),),
+                "cus_1",
+                "",
+                "",
+                NOW,
+                AttemptState.POSTED,
+                posted_at=NOW - timedelta(days=day),
+                card_shown="Visa ending 4242",
+            )
+        )
+    world.signed_in()
+    page = seen(world)
+    assert "You have a credit of $20.00" in page.headings()
+    assert [one.text for one in page.all("li")] == [
+        f"November {22 - day}, 2026, Visa ending 4242 $10.0{day}" for day in range(5)
+    ]
+
+
+def test_part_of_a_bill_settled_before_is_taken_off() -> None:
+    world = a_world()
+    world.bill(1, 6250, paid=2250)
+    world.signed_in()
+    page = seen(world)
+    assert "Settled already −$22.50" in page.text
+    assert "Still to pay $40.00" in page.text
+    assert "Pay $40.00" in page.buttons()
+
+
+def test_pay_all_takes_the_40_oldest_and_says_what_remains() -> None:
+    world = a_world()
+    for number in range(1, 43):
+        world.bill(number, 1000)
+    world.signed_in()
+    page = seen(world)
+    assert "Pay all $400.00" in page.buttons()
+    assert "40 bills, the oldest first; 2 more remain" in page.text
+    assert page.headings()[0] == "Hi Ana, 42 bills are ready to pay"
+
+
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>'])
+def test_outside_text_cannot_break_out_of_the_page(name: str) -> None:
+    world = one_bill()
+    world.change(Contact(PRACTICE, CLIENT, 1, "", "", ""), name=name)
+    assert not seen(world).all("img", "script")
