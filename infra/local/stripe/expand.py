@@ -1,19 +1,19 @@
 """`expand[]`: an id in the answer is replaced by its object, along a path, without touching what is stored.
 
+A path that leads nowhere is found out when the work is done, so its refusal is remembered under the key.
 Source: docs.stripe.com/api/expanding_objects (four levels deep; in lists the path begins with `data.`).
 """
 
 from collections.abc import Callable
 
 from infra.local.stripe.account import Account
-from infra.local.stripe.errors import Json, bad_param
+from infra.local.stripe.errors import Json, refused
 from infra.local.stripe.shelf import Shelf
 
 DEPTH_MAX = 4
 
 _SHELVES: dict[str, Callable[[Account], Shelf]] = {
     "ch": lambda account: account.charges,
-    "cs": lambda account: account.sessions,
     "cus": lambda account: account.customers,
     "du": lambda account: account.disputes,
     "pi": lambda account: account.payment_intents,
@@ -44,11 +44,11 @@ def expand(account: Account, answer: Json, paths: list[str]) -> Json:
 def _along(account: Account, row: Json, steps: list[str], path: str) -> Json:
     field, *rest = steps
     if len(steps) > DEPTH_MAX:
-        raise bad_param(f"You cannot expand more than {DEPTH_MAX} levels of a property: {path}", "expand")
+        raise refused(f"You cannot expand more than {DEPTH_MAX} levels of a property: {path}", param="expand")
     inner = _included(account, row, field)
     if inner is None:
         if field not in row:
-            raise bad_param(f"This property cannot be expanded ({path}).", "expand")
+            raise refused(f"This property cannot be expanded ({path}).", param="expand")
         value = row[field]
         if value is None:
             return row
@@ -57,7 +57,7 @@ def _along(account: Account, row: Json, steps: list[str], path: str) -> Json:
         elif isinstance(value, dict):
             inner = value
         else:
-            raise bad_param(f"This property cannot be expanded ({path}).", "expand")
+            raise refused(f"This property cannot be expanded ({path}).", param="expand")
     return {**row, field: _along(account, inner, rest, path) if rest else inner}
 
 

@@ -147,3 +147,10 @@ def test_what_nobody_asked_for_is_refused_at_any_depth() -> None:
     with pytest.raises(ApiError) as refusal:
         args.done()
     assert refusal.value.error["param"] == "card[colour]"
+
+
+def test_a_wrong_expansion_does_not_charge_again_with_its_key(embedded: EmbeddedStripe) -> None:
+    form = "amount=900&currency=usd&payment_method=pm_card_visa&confirm=true&expand[0]=shoe_size"
+    answers = [embedded.request("POST", "/v1/payment_intents", form, {**KEY, "Idempotency-Key": "k"}) for _ in range(2)]
+    assert [answer.status for answer in answers] == [400, 400]
+    assert len(embedded.account().charges) == 1
