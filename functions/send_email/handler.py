@@ -1,0 +1,18 @@
+"""A fact has mails, or a reminder is due."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from billing.facts import Message
+from edges import aws, container
+from edges.sqs import each_record
+from functions.send_email import flow
+
+
+def handler(event: Mapping[str, Any], _context: object) -> dict[str, list[dict[str, str]]]:
+    """A batch of the queue -> which of its records failed."""
+    return each_record(event, _look, aws.client("sqs"))
+
+
+def _look(message: Message) -> None:
+    flow.run(message, store=container.store(), mailer=container.mailer(), now=container.clock().now())

@@ -1,0 +1,18 @@
+"""Stripe sent a webhook that is stored, or an unsettled attempt is due to be looked up."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from billing.facts import Message
+from edges import aws, container
+from edges.sqs import each_record
+from functions.settle_payment import flow
+
+
+def handler(event: Mapping[str, Any], _context: object) -> dict[str, list[dict[str, str]]]:
+    """A batch of the queue -> which of its records failed."""
+    return each_record(event, _look, aws.client("sqs"))
+
+
+def _look(message: Message) -> None:
+    flow.run(message, store=container.store(), cards=container.cards(), now=container.clock().now())
