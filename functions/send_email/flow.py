@@ -72,7 +72,8 @@ def _send(store: Store, mailer: Mailer, posting: Posting, outgoing: Outgoing, no
         assert isinstance(before, Posting)
         if before.cause != posting.cause and now - before.at < SOMEONE_IS_ON_IT_FOR:
             return
-        store.commit(Update(replace(posting, version=before.version + 1)))
+        posting = replace(before, at=now, cause=posting.cause, version=before.version + 1)
+        store.commit(Update(posting))
     try:
         message_id = mailer.deliver(outgoing.notice_id, outgoing.letter)
     except Refused as refusal:
@@ -86,11 +87,14 @@ def _remember(store: Store, posting: Posting, outgoing: Outgoing, fact: Fact | N
 
     `fact` None: the day's reminder is out (or was refused) already, and an invoice that became due since joins it. Of
     every other mail nothing can be missing, and deciding again would announce a charge that the client has stopped.
-    What a refused mail announced does not happen, but a refused reminder is not tried again before its next day.
+    What a refused mail announced does not happen, but a refused reminder is not tried again before its next day. A
+    repeated mail says what it said first: where it would be of another kind by now, nothing follows from it either.
     """
+    decides = fact is None or fact.kind == FactKind.NOTICE_SENT or outgoing.letter.kind is NoticeKind.REMINDER
+    decides = decides and posting.notice is outgoing.letter.kind
     for _ in range(TRIES):
         writes: tuple[Write, ...] = (Insert(fact),) if fact else ()
-        if fact is None or fact.kind == FactKind.NOTICE_SENT or outgoing.letter.kind is NoticeKind.REMINDER:
+        if decides:
             practice = store.get(practice_key(posting.practice))
             assert isinstance(practice, Practice), f"no practice {posting.practice}"
             books = Books.expect(store, posting.practice, posting.client)

@@ -9,7 +9,7 @@ from billing.account import Books
 from billing.autopay import stop_charge
 from billing.facts import Fact, FactKind, Message, WakeKind
 from billing.letters import Desk, reminder
-from billing.notice import Posting
+from billing.notice import Letter, Posting
 from billing.ports import Insert
 from functions.send_email import flow as send_email
 from tests.billing.claim_examples import OWES_62_50, SUBMITTED
@@ -100,6 +100,25 @@ def test_a_crash_after_sending_repeats_the_mail_counts_it_and_notes_it_once() ->
     assert [f.kind for f in story.facts].count(FactKind.NOTICE_SENT) == 1
     (posting,) = [row for row in story.store.rows() if isinstance(row, Posting)]
     assert posting.version == 2
+
+
+def test_a_crash_then_enrolment_does_not_make_a_mailed_bill_a_notice() -> None:
+    """AUTO-3: the bill went out, we died before noting it, and Ana enrolled: the kept words announce no charge."""
+    story = Story(BY_HAND)
+    story.mailer.fault = "crash_after"
+    sent = story.mailer.deliver
+
+    def deliver_and_enrol(notice_id: str, letter: Letter) -> str:
+        story.change(replace(story.books.account, autopay=True, default_card=VISA.card_id))
+        story.store.commit(Insert(VISA))
+        story.mailer.deliver = sent  # type: ignore[method-assign]
+        return sent(notice_id, letter)
+
+    story.mailer.deliver = deliver_and_enrol  # type: ignore[method-assign]
+    billed(story)
+    assert story.mails == ["invoice", "invoice"]
+    assert story.invoice.charge_at is None
+    assert [f.kind for f in story.facts].count(FactKind.NOTICE_SENT) == 1
 
 
 def test_an_invoice_paid_before_its_mail_leaves_is_announced_by_nobody() -> None:
