@@ -1,10 +1,14 @@
 """What tests of several folders share."""
 
 from collections.abc import Iterator
+from itertools import count
 
 import pytest
 
 from tests.fakes.cloud import LocalCloud
+from tests.fakes.stage import Stage, forget
+
+_numbers = count(1)
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +17,12 @@ def cloud() -> Iterator[LocalCloud]:
     running = LocalCloud()
     yield running
     running.stop()
+
+
+@pytest.fixture
+def stage(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """A function's surroundings, entered: handlers called in this test run there."""
+    here = Stage(cloud, next(_numbers))
+    here.enter(monkeypatch)
+    yield here
+    forget()

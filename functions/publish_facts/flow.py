@@ -1,0 +1,27 @@
+"""Which queues hear of which facts. The table's stream is the outbox: state and message cannot part, because the fact
+that was committed *is* the message that is still to be sent.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from billing.facts import ROUTES, Message
+from billing.ids import Key
+
+
+def facts_of(records: Iterable[Mapping[str, Any]]) -> Iterator[Message]:
+    """The inserted facts of stream records: rows that came new and have the attribute `kind`. The event source filters
+    the same way; what slips through otherwise is no fact."""
+    for record in records:
+        image = record["dynamodb"].get("NewImage", {})
+        if record["eventName"] == "INSERT" and "kind" in image:
+            yield Message(image["kind"]["S"], Key(image["pk"]["S"], image["sk"]["S"]))
+
+
+def routed(facts: Iterable[Message]) -> Iterator[tuple[str, Message]]:
+    """Each fact once for every verb that looks at it. A kind without a route is a bug: dropping it would stop whatever
+    should have followed."""
+    for fact in facts:
+        assert fact.kind in ROUTES, f"no route for {fact.kind}: add it to ROUTES in billing/facts.py"
+        for verb in ROUTES[fact.kind]:
+            yield verb, fact

@@ -1,0 +1,23 @@
+"""Table stream -> work queues.
+
+It raises when SQS did not take everything: the stream then gives the same records again, in order, and nothing is
+lost. What was sent before is sent twice, which only makes a step look twice.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from edges import container, log
+from functions.publish_facts.flow import facts_of, routed
+
+
+def handler(event: Mapping[str, Any], _context: object) -> None:
+    """Relay one batch. `relayed_through` is how an operator, and the local console, know how far the relay has come."""
+    records = event["Records"]
+    facts = list(facts_of(records))
+    try:
+        sent = container.queues().send(routed(facts))
+    except Exception as failure:
+        log.error("not relayed", facts=len(facts), **log.about(failure))
+        raise
+    log.info("relayed", facts=len(facts), messages=sent, relayed_through=records[-1]["dynamodb"]["SequenceNumber"])
