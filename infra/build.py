@@ -40,7 +40,7 @@ VERBS: Final[Mapping[str, tuple[str, ...]]] = {
     "receive_mail_events": ("tzdata",),
     "wake_due": (),
     "publish_facts": (),
-    "serve_practice": ("aws-lambda-powertools", "phonenumbers", "pydantic", "tzdata"),
+    "serve_practice": ("phonenumbers", "pydantic", "tzdata"),
     "serve_client": ("jinja2", "phonenumbers", "stripe", "tzdata"),
 }
 """Verb -> the distributions in its zip, besides those they need themselves. boto3 is in Lambda's runtime already."""

@@ -1,0 +1,82 @@
+"""Runs one program and makes sure that it, everything it started and its folder are gone when whoever started us is.
+
+    launcher ──pipe──► guardian (own session) ──► program (own process group) ──► its children
+
+A launcher can clean up after Ctrl-C, SIGTERM and a closed terminal, but not after SIGKILL. So it never cleans up: it
+holds the writing end of a pipe, which the kernel closes however the launcher ends, and then the guardian ends the
+group and removes the folder. There is one way to end, and it is the same after a crash.
+
+Called as: python -I -S guardian.py FOLDER LOGFILE PROGRAM [ARGUMENT…], with the program's environment as its own.
+Standard library only, and nothing of ours: it must work when everything else is broken.
+"""
+
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+POLITELY_FOR_S = 2.0
+"""How long the group has between SIGTERM and SIGKILL."""
+PR_SET_PDEATHSIG = 1
+
+
+def main(folder: str, log: str, *program: str) -> None:
+    """Run the program until it ends or the pipe on our standard input closes."""
+    for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(ignored, signal.SIG_IGN)
+    with Path(log).open("ab") as out:
+        child = subprocess.Popen(
+            program,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_die_with_us,
+        )
+    ending = threading.Event()
+    threading.Thread(target=_end_with_program, args=(child, ending), daemon=True).start()
+    sys.stdin.buffer.read()  # returns when the launcher is gone, or wants an end
+    ending.set()
+    _end(child)
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(0)
+
+
+def _end_with_program(child: "subprocess.Popen[bytes]", ending: threading.Event) -> None:
+    """The program ended by itself: its children go, its folder stays, for the launcher to say why."""
+    status = child.wait()
+    if not ending.is_set():
+        _kill_group(child.pid)
+        os._exit(status if status > 0 else 1)
+
+
+def _die_with_us() -> None:
+    """In the child: default signals again, and on Linux SIGKILL should even the guardian be killed."""
+    for signum in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(signum, signal.SIG_DFL)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGTERM)
+    give_up = time.monotonic() + POLITELY_FOR_S
+    while child.poll() is None and time.monotonic() < give_up:
+        time.sleep(0.02)
+    _kill_group(child.pid)
+
+
+def _kill_group(group: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
