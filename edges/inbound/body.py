@@ -19,6 +19,8 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def parse(model: type[Model], body: bytes, content_type: str) -> Model:
     """The body as a `model`. Raises BadInput with the status and what to send instead."""
+    if not body:
+        raise BadInput(400, "The body is empty.")
     if media_type(content_type) != JSON:
         raise BadInput(415, f"Send the body as {JSON}.")
     if len(body) > MAX_BODY_BYTES:
@@ -32,8 +34,6 @@ def parse(model: type[Model], body: bytes, content_type: str) -> Model:
 
 
 def _load(body: bytes) -> object:
-    if not body.strip():
-        raise BadInput(400, "The body is empty.")
     try:
         return json.loads(body.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant)
     except RecursionError:

@@ -11,6 +11,8 @@ MAX_KEY_CHARS: Final = 255
 
 def check(content_type: str, body: bytes) -> str:
     """The media type of a body worth keeping. Raises BadInput: 415, 413, 400, or 422 for JSON of another kind."""
+    if not body:
+        raise BadInput(400, "The body is empty.")
     kind = media_type(content_type)
     if kind == FHIR:
         raise BadInput(415, f"This version does not read FHIR yet. Send {JSON} or an 835 as {X12}.")
@@ -18,8 +20,6 @@ def check(content_type: str, body: bytes) -> str:
         raise BadInput(415, f"Send {JSON}, or an 835 as {X12}.")
     if len(body) > MAX_BODY_BYTES:
         raise BadInput(413, f"The body is larger than {MAX_BODY_BYTES:,} bytes. Send it in parts.")
-    if not body.strip():
-        raise BadInput(400, "The body is empty.")
     if kind == X12:
         _check_835(body)
     else:

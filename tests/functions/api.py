@@ -2,20 +2,35 @@
 
 import base64
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
+
+from billing.ids import api_key_hash
+from billing.policy import ApiKey
+from billing.ports import Insert
+from edges.http import Request, Response
+from edges.inbound.door import answered
+from functions.create_plan.api import post_plan
+from functions.ingest_claims.handler import receive
+from functions.serve_practice.handler import serve
+from tests.billing.examples import NOW, PRACTICE
+from tests.fakes.blobs import MemoryBlobs
+from tests.fakes.cards import FakeCards
+from tests.fakes.store import MemoryStore
 
 
 def api_event(
     method: str,
     path: str,
     *,
-    body: bytes | str | object = b"",
+    body: object = None,
     content_type: str = "application/json",
     key: str = "",
     headers: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    """An HTTP API event, payload format 2.0. A body that is neither bytes nor text is sent as JSON; bytes go base64."""
+    """An HTTP API event, payload format 2.0. `body`: None for none, bytes go as base64, text as it is, anything else as
+    JSON."""
     sent = {"host": "api.example.com", **(headers or {})}
     if key:
         sent["authorization"] = f"Bearer {key}"
@@ -31,7 +46,7 @@ def api_event(
         },
         "isBase64Encoded": False,
     }
-    if body != b"":
+    if body is not None:
         if content_type:
             sent["content-type"] = content_type
         if isinstance(body, bytes):
@@ -65,3 +80,33 @@ def assert_problem(reply: Reply, status: int) -> None:
     if status == 422:
         assert reply.body["errors"]
         assert all(error.keys() == {"loc", "msg"} for error in reply.body["errors"])
+
+
+KEYS = {scope: f"kb_live_{scope:x<43}" for scope in ("claims", "practice", "support")}
+"""One API key of Riverbend per scope."""
+
+
+class Api:
+    """The JSON API in memory: each call goes to the function that template.yaml routes it to."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.blobs = MemoryBlobs()
+        self.cards = FakeCards()
+        self.now = NOW
+        for scope, secret in KEYS.items():
+            self.store.commit(Insert(ApiKey(api_key_hash(secret), "riverbend", (scope,))))
+        self.store.commit(Insert(PRACTICE))
+
+    def call(self, method: str, path: str, *, key: str = "", **sent: Any) -> Reply:
+        """`key` names a scope of KEYS, or is a key itself."""
+        event = api_event(method, path, key=KEYS.get(key, key), **sent)
+        request = Request.of(event)
+        return Reply.of(answered(request, lambda: self._served(request)))
+
+    def _served(self, request: Request) -> Response:
+        if request.method == "POST" and request.path == "/v1/claim-results":
+            return receive(request, store=self.store, blobs=self.blobs, now=self.now)
+        if request.method == "POST" and re.fullmatch("/v1/clients/[^/]+/plans", request.path):
+            return post_plan(request, store=self.store, cards=self.cards, now=self.now)
+        return serve(request, store=self.store, now=self.now)
