@@ -87,8 +87,13 @@ def serve(request: Request, ports: Ports) -> Response:
     except TryAgain as passing:
         answer = Page("busy", {"base": base}, 503)
         log.warning("busy", step=step, **log.about(passing))
+    except Exception as bug:  # noqa: BLE001 - the last door: a person gets a page, whatever it was
+        log.error("bug", step=step, request_id=request.request_id, **log.about(bug))
+        answer = Page("broken", status=500)
     response = _on_the_wire(request, answer, ports.origin)
-    log.info("served", method=request.method, step=step or "/", status=response["statusCode"])
+    log.info(
+        "served", request_id=request.request_id, method=request.method, step=step or "/", status=response["statusCode"]
+    )
     return response
 
 

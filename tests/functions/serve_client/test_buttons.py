@@ -1,7 +1,6 @@
 """What the buttons of the pay page do (PAY-3, PAY-4, PAY-6, PAY-8, PAY-10, AUTO-1, AUTO-2, AUTO-5, LAW-7)."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +9,7 @@ from billing.account import Consent
 from billing.autopay import CONSENT_HASH, CONSENT_VERSION
 from billing.facts import Fact, FactKind
 from billing.invoice import Status
-from billing.payment import AttemptKind, AttemptState, Evidence
+from billing.payment import AttemptKind, AttemptState
 from billing.policy import Policy
 from billing.ports import Insert, Refused, Write
 from functions.serve_client.door import Answer, Page, SeeOther
@@ -40,13 +39,6 @@ def page(answer: Answer) -> Page:
     return answer
 
 
-def paid(amount: int, number: int = 1, **changes: object) -> Evidence:
-    evidence = Evidence(
-        AttemptState.POSTED, amount, f"pi_{number}", f"ch_{number}", f"cs_{number}", card=visa(), reusable=True
-    )
-    return replace(evidence, **changes)  # type: ignore[arg-type]
-
-
 def announced() -> World:
     """Autopay is on and inv_1 is announced to be charged on Tuesday."""
     world = a_world()
@@ -67,41 +59,38 @@ def kinds(world: World) -> list[str]:
 def test_pay_4_a_button_opens_the_hosted_page_for_the_whole_invoice() -> None:
     world = three_bills()
     answer = pay(world.store, world.cards, visit(), form(invoice="inv_2"))
-    assert answer == SeeOther("https://checkout.stripe.com/c/pay/cs_1")
-    attempt = world.books.attempt(1)
-    assert attempt is not None
+    assert answer == SeeOther(world.attempt(1).session_url)
+    attempt = world.attempt()
     assert (attempt.amount, [p.invoice_id for p in attempt.parts]) == (12500, ["inv_2"])
-    assert (attempt.session_id, attempt.customer, attempt.enrolment) == ("cs_1", "cus_1", None)
+    assert attempt.session_url.startswith("https://pay.example/cs_pay_")
+    assert (attempt.customer, attempt.enrolment) == ("cus_client_8841", None)
     assert attempt.expires_at == NOW + timedelta(minutes=30)
     assert world.cards.returns == [f"{ORIGIN}{BASE}/done?attempt=1", f"{ORIGIN}{BASE}"]
-    assert world.account.stripe_customer == "cus_1"
+    assert world.account.stripe_customer == "cus_client_8841"
 
 
 def test_pay_3_pay_all_is_one_payment_of_everything() -> None:
     world = three_bills()
     pay(world.store, world.cards, visit(), form(invoice="all"))
-    attempt = world.books.attempt(1)
-    assert attempt is not None
+    attempt = world.attempt()
     assert attempt.amount == 25000
-    world.settle(1, paid(25000))
+    world.pays()
     assert world.books.balance == 0
 
 
 def test_the_attempt_is_on_disk_before_stripe_hears_of_it() -> None:
     world = three_bills()
     pay(world.store, world.cards, visit(), form(invoice="inv_1"))
-    (opened,) = world.cards.opened
-    assert (opened.number, opened.version, opened.session_id) == (1, 1, "")
+    (opened,) = world.cards.pages.values()
+    assert (opened.attempt.number, opened.attempt.version, opened.attempt.session_id) == (1, 1, "")
 
 
 def test_a_second_tab_closes_the_page_of_the_first() -> None:
     world = three_bills()
     pay(world.store, world.cards, visit(), form(invoice="inv_1"))
     answer = pay(world.store, world.cards, visit(), form(invoice="all"))
-    assert answer == SeeOther("https://checkout.stripe.com/c/pay/cs_2")
-    first, second = world.books.attempt(1), world.books.attempt(2)
-    assert first is not None
-    assert second is not None
+    assert answer == SeeOther(world.attempt(2).session_url)
+    first, second = world.attempt(1), world.attempt(2)
     assert first.state is AttemptState.FAILED
     assert second.is_open
     assert {i.open_attempt for i in world.books.invoices} == {2}
@@ -110,18 +99,18 @@ def test_a_second_tab_closes_the_page_of_the_first() -> None:
 def test_auto_5_what_was_paid_in_another_tab_is_not_paid_again() -> None:
     world = three_bills()
     pay(world.store, world.cards, visit(), form(invoice="inv_1"))
-    world.cards.evidence[1] = paid(6250)  # paid there; the webhook has not arrived
+    world.cards.pay_on_page(world.attempt().session_id, visa())  # the webhook has not arrived
     with pytest.raises(Refused) as refusal:
         pay(world.store, world.cards, visit(), form(invoice="inv_1"))
     assert refusal.value.code == "nothing_to_pay"
-    assert len(world.cards.opened) == 1
+    assert len(world.cards.pages) == 1
     assert world.books.balance == 18750
 
 
 def test_a_payment_that_is_being_processed_refuses_another() -> None:
     world = three_bills()
     pay(world.store, world.cards, visit(), form(invoice="inv_1"))
-    world.cards.evidence[1] = Evidence(AttemptState.STARTED)
+    world.cards.pay_on_page(world.attempt().session_id, visa(), processing=True)
     with pytest.raises(Refused) as refusal:
         pay(world.store, world.cards, visit(), form(invoice="all"))
     assert refusal.value.code == "payment_in_progress"
@@ -133,7 +122,7 @@ def test_pay_10_a_button_of_an_old_page_finds_online_payments_switched_off() -> 
     for button in (pay, set_up):
         with pytest.raises(Refused, match="Please call \\(202\\) 555-0143"):
             button(world.store, world.cards, visit(), form(invoice="inv_1"))
-    assert not world.cards.opened
+    assert not world.cards.pages
 
 
 def test_an_invoice_of_somebody_else_is_no_bill_of_this_page() -> None:
@@ -207,7 +196,7 @@ def test_nobody_is_sent_to_a_page_that_another_tab_closed_meanwhile(moment: str)
     store = racing(world)
     store.other = lambda: pay(store, world.cards, visit(), form(invoice="inv_1"))
     attempts = 0 if moment == "before_the_attempt" else 1
-    store.when = lambda _: len(world.cards.opened) == attempts and bool(world.account.stripe_customer)
+    store.when = lambda _: len(world.cards.pages) == attempts and bool(world.account.stripe_customer)
     answer = pay(store, world.cards, visit(), form(invoice="inv_1"))
     assert isinstance(answer, SeeOther)
     (open_one,) = (a for a in world.books.attempts if a.is_open)
@@ -223,7 +212,7 @@ def test_auto_1_ticking_automatic_payments_records_consent_once_the_card_is_ther
     sent = form(invoice="inv_1", cap="$300", join=["inv_2", "inv_1", "inv_other"], **AGREES)
     pay(world.store, world.cards, visit(), sent)
     assert not world.account.autopay
-    world.settle(1, paid(6250))
+    world.pays()
     assert world.account.autopay
     assert world.account.cap == 30000
     (consent,) = (r for r in world.store.rows() if isinstance(r, Consent))
@@ -237,7 +226,7 @@ def test_auto_1_ticking_automatic_payments_records_consent_once_the_card_is_ther
 def test_auto_1_paying_without_the_tick_enrols_nobody_whatever_else_was_filled_in() -> None:
     world = three_bills()
     pay(world.store, world.cards, visit(), form(invoice="inv_1", cap="nonsense", join=["inv_2"], card_kind="health"))
-    world.settle(1, paid(6250))
+    world.pays()
     assert not world.account.autopay
     assert not world.books.cards
 
@@ -247,7 +236,7 @@ def test_pay_6_a_card_declared_fsa_is_refused_for_autopay_and_pays_once_the_tick
     refused = page(pay(world.store, world.cards, visit(), form(invoice="inv_1", **AGREES | {"card_kind": "health"})))
     assert refused.status == 422
     assert "cannot be used for automatic payments" in refused.known["errors"]["card_kind"]
-    assert not world.cards.opened
+    assert not world.cards.pages
     assert isinstance(pay(world.store, world.cards, visit(), form(invoice="inv_1", card_kind="health")), SeeOther)
 
 
@@ -255,7 +244,7 @@ def test_pay_6_without_a_declaration_nobody_is_enrolled() -> None:
     world = three_bills()
     silent = page(pay(world.store, world.cards, visit(), form(invoice="inv_1", autopay="on", terms=CONSENT_VERSION)))
     assert silent.status == 422
-    assert not world.cards.opened
+    assert not world.cards.pages
 
 
 def test_pay_6_a_practice_may_allow_fsa_cards() -> None:
@@ -263,7 +252,7 @@ def test_pay_6_a_practice_may_allow_fsa_cards() -> None:
     world.bill(1)
     world.signed_in()
     pay(world.store, world.cards, visit(), form(invoice="inv_1", autopay="on", terms=CONSENT_VERSION))
-    world.settle(1, paid(6250, card=visa(fsa=True)))
+    world.pays(card=visa(fsa=True))
     assert world.account.autopay
 
 
@@ -288,8 +277,7 @@ def test_auto_1_a_practice_that_offers_no_autopay_enrols_nobody() -> None:
 def test_auto_2_the_limit_is_read_in_dollars(typed: str, cap: int | None) -> None:
     world = three_bills()
     pay(world.store, world.cards, visit(), form(invoice="inv_1", cap=typed, **AGREES))
-    attempt = world.books.attempt(1)
-    assert attempt is not None
+    attempt = world.attempt()
     assert attempt.enrolment is not None
     assert attempt.enrolment.cap == cap
 
@@ -306,11 +294,10 @@ def test_pay_8_a_card_can_be_saved_without_paying_and_nothing_is_charged() -> No
     world = a_world()
     world.signed_in()
     answer = set_up(world.store, world.cards, visit(), form(**AGREES))
-    assert answer == SeeOther("https://checkout.stripe.com/c/pay/cs_1")
-    attempt = world.books.attempt(1)
-    assert attempt is not None
+    assert answer == SeeOther(world.attempt(1).session_url)
+    attempt = world.attempt()
     assert (attempt.channel, attempt.amount) == (AttemptKind.SETUP, 0)
-    world.settle(1, paid(0))
+    world.pays()
     assert world.account.autopay
     assert [card.shown for card in world.books.cards] == ["Visa ending 4242"]
     assert FactKind.PAYMENT_POSTED not in kinds(world)
@@ -320,7 +307,7 @@ def test_pay_8_a_card_saved_without_the_tick_is_on_file_and_not_enrolled() -> No
     world = a_world()
     world.signed_in()
     set_up(world.store, world.cards, visit(), form())
-    world.settle(1, paid(0))
+    world.pays()
     assert world.account.default_card
     assert not world.account.autopay
 
@@ -328,7 +315,7 @@ def test_pay_8_a_card_saved_without_the_tick_is_on_file_and_not_enrolled() -> No
 def test_the_console_saves_a_card_through_the_same_code() -> None:
     world = a_world()
     attempt = start_setup(world.store, world.cards, PRACTICE, CLIENT, None, NOW, "http://x/done", "http://x")
-    assert attempt.session_url == "https://checkout.stripe.com/c/pay/cs_1"
+    assert attempt.session_url == world.attempt().session_url
     assert world.cards.returns == ["http://x/done?attempt=1", "http://x"]
     with pytest.raises(Refused):
         start_setup(world.store, world.cards, PRACTICE, "nobody", None, NOW, "http://x/done", "http://x")
@@ -360,7 +347,7 @@ def test_law_7_a_charge_is_stopped_although_a_hosted_page_was_left_open_on_it() 
 def test_law_7_a_charge_that_was_sent_cannot_be_stopped_and_the_page_says_so() -> None:
     world = announced()
     pay(world.store, world.cards, visit(), form(invoice="inv_1"))
-    world.cards.evidence[1] = Evidence(AttemptState.STARTED)
+    world.cards.pay_on_page(world.attempt().session_id, visa(), processing=True)
     with pytest.raises(Refused) as refusal:
         stop(world.store, world.cards, visit(), form(invoice="inv_1"))
     assert refusal.value.code == "payment_in_progress"
@@ -388,7 +375,7 @@ def test_coming_back_waits_for_stripes_word_and_then_says_paid() -> None:
     late = page(done(world.store, visit(now=NOW + timedelta(minutes=2)), "1"))
     assert (late.name, late.known["refresh"]) == ("confirming", False)
     assert world.store.commits == commits
-    world.settle(1, paid(6250))
+    world.pays()
     thanks = page(done(world.store, visit(), "1"))
     assert (thanks.name, thanks.known["amount"], thanks.known["card"]) == ("paid", 6250, "Visa ending 4242")
     assert thanks.known["more_to_pay"]
@@ -397,7 +384,8 @@ def test_coming_back_waits_for_stripes_word_and_then_says_paid() -> None:
 def test_coming_back_from_a_page_that_was_closed_says_that_nothing_was_charged() -> None:
     world = three_bills()
     pay(world.store, world.cards, visit(), form(invoice="inv_1"))
-    world.settle(1, Evidence(AttemptState.FAILED, reason="expired"))
+    world.cards.close_checkout(world.attempt())
+    world.settle()
     assert page(done(world.store, visit(), "1")).name == "not_paid"
 
 
@@ -405,7 +393,7 @@ def test_coming_back_after_saving_a_card_says_whether_it_is_enrolled() -> None:
     world = a_world()
     world.signed_in()
     set_up(world.store, world.cards, visit(), form(**AGREES))
-    world.settle(1, paid(0, card=visa(fsa=True)))
+    world.pays(card=visa(fsa=True))
     saved = page(done(world.store, visit(), "1"))
     assert (saved.known["saves_card"], saved.known["wanted_autopay"], saved.known["autopay"]) == (True, True, False)
 

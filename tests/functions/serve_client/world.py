@@ -9,12 +9,13 @@ from billing.explain import explain
 from billing.ids import practice_key
 from billing.invoice import Invoice, Source
 from billing.invoice_lines import InvoiceLines
-from billing.payment import Attempt, AttemptState, Card, CardDetails, Evidence
+from billing.payment import Attempt, Card, CardDetails
 from billing.policy import Policy, Practice, Provider
 from billing.ports import Checkout, Insert, Record, Update
 from billing.settling import settle
 from functions.serve_client.door import Visit, csrf_token, new_session
 from functions.serve_client.forms import Form
+from tests.fakes.cards import FakeCards
 from tests.fakes.store import MemoryStore
 
 NOW = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
@@ -26,34 +27,14 @@ ORIGIN = "https://pay.example.com"
 
 
 @dataclass
-class HostedPages:
-    """Stripe's hosted pages in memory: a page is open until it is paid or closed."""
+class HostedPages(FakeCards):
+    """Stripe in memory; `returns`: where each opened page sends the browser, paid or not."""
 
-    evidence: dict[int, Evidence] = field(default_factory=dict)
-    opened: list[Attempt] = field(default_factory=list)
     returns: list[str] = field(default_factory=list)
-    customers: int = 0
-
-    def ensure_customer(self, practice: str, client: str) -> str:
-        self.customers += 1
-        return "cus_1"
-
-    def charge(self, attempt: Attempt) -> Evidence:
-        raise AssertionError("a page never charges a card by itself")
-
-    def find_charge(self, attempt: Attempt) -> Evidence | None:
-        return self.evidence.get(attempt.number)
 
     def open_checkout(self, attempt: Attempt, return_url: str, cancel_url: str) -> Checkout:
-        self.opened.append(attempt)
         self.returns += [return_url, cancel_url]
-        return Checkout(f"cs_{attempt.number}", f"https://checkout.stripe.com/c/pay/cs_{attempt.number}")
-
-    def read_checkout(self, attempt: Attempt) -> Evidence:
-        return self.evidence.get(attempt.number, Evidence(AttemptState.STARTED))
-
-    def close_checkout(self, attempt: Attempt) -> Evidence:
-        return self.evidence.get(attempt.number, Evidence(AttemptState.FAILED, reason="closed"))
+        return super().open_checkout(attempt, return_url, cancel_url)
 
 
 def visa(**changes: object) -> CardDetails:
@@ -115,13 +96,21 @@ class World:
             self.put(InvoiceLines(PRACTICE, CLIENT, invoice.invoice_id, explain(a_result(amount, on), None)))
         return invoice
 
-    def settle(self, number: int, evidence: Evidence, now: datetime = NOW) -> None:
-        """Stripe's word about an attempt reaches the books, as a webhook would bring it."""
-        self.cards.evidence[number] = evidence
-        books = self.books
-        attempt = books.attempt(number)
+    def attempt(self, number: int = 1) -> Attempt:
+        attempt = self.books.attempt(number)
         assert attempt is not None
-        self.store.commit(*settle(books, attempt, evidence, self.practice, now))
+        return attempt
+
+    def settle(self, number: int = 1) -> None:
+        """Stripe's word about a hosted page reaches the books, as a webhook would bring it."""
+        attempt = self.attempt(number)
+        evidence = self.cards.read_checkout(attempt)
+        self.store.commit(*settle(self.books, attempt, evidence, self.practice, NOW))
+
+    def pays(self, number: int = 1, card: CardDetails | None = None) -> None:
+        """The client finishes the hosted page, and we hear of it."""
+        self.cards.pay_on_page(self.attempt(number).session_id, card or visa())
+        self.settle(number)
 
     def signed_in(self) -> None:
         """A browser that passed the phone check a moment ago."""
