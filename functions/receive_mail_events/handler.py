@@ -1,0 +1,22 @@
+"""SNS topic of mail trouble -> facts. Raising makes SNS send the report again; what stays unhandled is set aside."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from edges import container, log
+from functions.receive_mail_events.flow import run
+from functions.receive_mail_events.report import reports_of
+
+
+def handler(event: Mapping[str, Any], _context: object) -> None:
+    """Take in every report of an SNS event."""
+    for report in reports_of(event):
+        if report is None:
+            log.info("mail report about no mail of ours")
+            continue
+        try:
+            noted = run(report, store=container.store(), now=container.clock().now())
+        except Exception as failure:
+            log.error("mail report not noted", trouble=report.trouble, notice_id=report.notice_id, **log.about(failure))
+            raise
+        log.info("mail report", trouble=report.trouble, notice_id=report.notice_id, noted=noted)
