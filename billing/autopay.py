@@ -84,14 +84,17 @@ class NoCharge(StrEnum):
     NO_CARD = "no_card"
     ABOVE_CAP = "above_cap"
     BELOW_MINIMUM = "below_minimum"
+    NO_NOTICE = "no_notice"
     NOTICE_TOO_YOUNG = "notice_too_young"
     CARD_NETWORK_LIMIT = "card_network_limit"
+    NOTICE_BOUNCED = "notice_bounced"
 
 
 def why_not(books: Books, invoice: Invoice, practice: Practice, now: datetime) -> NoCharge | None:
     """Why this invoice is not charged now, or None where it may be.
 
-    An instalment's agreed range is its plan's schedule, not the cap (LAW-7), and its notice is the schedule (PLAN-5).
+    An instalment's agreed range is its plan's schedule, not the cap (LAW-7), and its notice is the schedule (PLAN-5),
+    or, where that mail was never accepted, the reminder at its issue.
     """
     if invoice.charge_at is None or invoice.charge_at > now:
         return NoCharge.NOT_DUE
@@ -109,8 +112,10 @@ def why_not(books: Books, invoice: Invoice, practice: Practice, now: datetime) -
     plan = books.plan(invoice.plan_id)
     if plan is None and invoice.open_amount > cap_of(books, practice):
         return NoCharge.ABOVE_CAP
-    noticed_at = plan.notice_at if plan else invoice.notice_at
-    if noticed_at is None or noticed_at + minimum_notice(practice) > now:
+    noticed_at = (plan.notice_at if plan else None) or invoice.notice_at
+    if noticed_at is None:
+        return NoCharge.NO_NOTICE
+    if noticed_at + minimum_notice(practice) > now:
         return NoCharge.NOTICE_TOO_YOUNG
     if network_limit_reached(books, card, now):
         return NoCharge.CARD_NETWORK_LIMIT
@@ -214,12 +219,15 @@ def next_try(practice: Practice, first_tried_at: datetime, tries: int) -> dateti
     return whole_minute(first_tried_at + timedelta(days=days[tries - 1])) if tries <= len(days) else None
 
 
-def after_failure(invoice: Invoice, practice: Practice, evidence: Evidence, now: datetime) -> Invoice:
-    """The invoice after its charge failed at `now`: tried again later, or back to reminders (AUTO-7, AUTO-8).
+def after_failure(
+    invoice: Invoice, practice: Practice, evidence: Evidence, tried_at: datetime, now: datetime
+) -> Invoice:
+    """The invoice after its charge, tried at `tried_at`, is known to have failed: tried again later, or back to
+    reminders (AUTO-7, AUTO-8). Where that took a day to find out, the days still count from the try.
 
     Does not raise the version.
     """
-    first = invoice.first_tried_at or now
+    first = invoice.first_tried_at or tried_at
     tries = invoice.tries + 1
     decline = meaning_of(evidence.decline, evidence.reason)
     retry_at = next_try(practice, first, tries) if decline.retry else None

@@ -82,6 +82,11 @@ class Draft:
             )
         )
 
+    @property
+    def room(self) -> int:
+        """How many more writes fit this commit."""
+        return MOST_WRITES - len(self.writes())
+
     def writes(self) -> tuple[Write, ...]:
         """Everything, as one commit."""
         checks = (Check(row) for key, row in self._checks.items() if key not in self._rows and key not in self._fresh)

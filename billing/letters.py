@@ -144,10 +144,13 @@ def _invoice_letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[_Written
 
 
 def _instalment_letters(fact: Fact, desk: Desk) -> Iterable[_Written]:
-    """The reminder at issue (PLAN-5); its charge was announced with the schedule."""
+    """The reminder at issue (PLAN-5); its charge was announced with the schedule. Without autopay there is none."""
     invoice = desk.books.invoice(str(fact.data["invoice_id"]))
-    if invoice is None or not invoice.payable or invoice.charge_at is None:
+    if invoice is None or not invoice.payable or invoice.open_attempt:
         return ()
+    if invoice.charge_at is None:
+        item = LetterItem(_label(invoice), invoice.open_amount, invoice.issued_at)
+        return [(desk.to_client(NoticeKind.REMINDER, amount=item.amount, items=(item,)), (invoice.invoice_id,))]
     card = desk.books.default_card
     shown = card.shown if card else ""
     letter = desk.to_client(NoticeKind.INSTALMENT, amount=invoice.open_amount, card=shown, moment=invoice.charge_at)
@@ -265,6 +268,7 @@ WHY_AUTOPAY_ENDED = {
     "charges_failed": "Three payments in a row did not go through.",
     "authorisation_revoked": "Your bank told us that you withdrew permission for these charges.",
     "fsa_card": "FSA, HSA and HRA cards can pay a bill but cannot be used for automatic payments.",
+    "fsa_not_declared": "We do not know whether this is an FSA, HSA or HRA card, which cannot be used for that.",
 }
 
 
@@ -272,7 +276,7 @@ def _autopay_off(fact: Fact, desk: Desk) -> Iterable[_Written]:
     """Client and provider are told (AUTO-8)."""
     code = str(fact.data["reason"])
     letter = desk.to_client(NoticeKind.AUTOPAY_OFF, reason=WHY_AUTOPAY_ENDED[code])
-    if code in ("client", "fsa_card"):
+    if code in ("client", "fsa_card", "fsa_not_declared"):
         return [(letter, ())]
     reason = f"Automatic payments of client {fact.client} were turned off ({code.replace('_', ' ')})."
     return [(letter, ()), *_staff(desk, reason, "The client was told and can pay with the link in their mails.")]
@@ -311,12 +315,15 @@ def remindable(books: Books) -> tuple[Invoice, ...]:
 
 def accepted(outgoing: Outgoing, books: Books, practice: Practice, now: datetime) -> tuple[Write, ...]:
     """What changes because the mail service accepted this letter: the charge it announced gets its moment (AUTO-3),
-    a plan gets its notice, reminders move on. Decided on the books as they are now."""
+    a plan and its instalments get their notice, reminders move on. Decided on the books as they are now."""
     draft = Draft(books, now, "system", outgoing.notice_id)
     match outgoing.letter.kind:
         case NoticeKind.CHARGE_NOTICE:
             for invoice in _still(books, outgoing):
                 _announce(draft, invoice, outgoing.notice_id, practice)
+        case NoticeKind.INSTALMENT:
+            for invoice in _still(books, outgoing):
+                draft.change(replace(invoice, notice_id=outgoing.notice_id, notice_at=now))
         case NoticeKind.PLAN_SCHEDULE:
             for plan in books.plans:
                 if plan.plan_id == books.account.active_plan and plan.notice_at is None:

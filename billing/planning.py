@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from billing.account import Books
 from billing.autopay import minimum_notice
 from billing.draft import Draft
+from billing.dunning import next_reminder, past_due_from
 from billing.facts import FactKind
 from billing.ids import digest, invoice_id
 from billing.invoice import Invoice, Source
@@ -32,6 +33,10 @@ from billing.settling import moved_away
 
 MOST_INVOICES = 40
 """A plan takes at most the 40 oldest invoices: what fits one commit (design: The commit)."""
+
+
+PAYMENT_IN_PROGRESS = "payment_in_progress"
+"""The refusal that may pass by itself."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,8 @@ def check_terms(weeks: int, start_on: date, practice: Practice, now: datetime) -
 
 
 def refuse_plan(books: Books, weeks: int) -> None:
-    """Raise Refused with the first reason why this account can have no plan now (PLAN-2)."""
+    """Raise Refused with the first reason why this account can have no plan now (PLAN-2). A payment on its way comes
+    last: it is the one reason that closing open attempts may remove."""
 
     def no(code: str, detail: str) -> Refused:
         return Refused(code, detail, rule="PLAN-2")
@@ -71,12 +77,12 @@ def refuse_plan(books: Books, weeks: int) -> None:
         raise no("no_balance", "There is nothing open to split into a plan.")
     if not account.autopay or books.default_card is None:
         raise no("no_autopay", "A plan needs a card enrolled in autopay: ask the client to turn autopay on.")
-    if any(i.open_attempt for i in taken):
-        raise no("payment_in_progress", "A payment is on its way right now: try again in a few minutes.")
     if any(i.in_review for i in taken):
         raise no("in_review", "An invoice is under review: decide the review first.")
     if min(i.amount for i in schedule(sum(i.open_amount for i in taken), weeks, date.min)) < STRIPE_MINIMUM:
         raise no("too_small", "An instalment would be under $0.50: choose fewer weeks.")
+    if any(i.open_attempt for i in taken):
+        raise no(PAYMENT_IN_PROGRESS, "A payment is on its way right now: try again in a few minutes.")
 
 
 def make_plan(
@@ -120,12 +126,14 @@ def issue_instalment(books: Books, plan: Plan, practice: Practice, now: datetime
     """Issue the next planned instalment as an invoice that is charged 12 h later (PLAN-5); () when none is due.
 
     Its notice is the schedule mailed at consent; a charge is never set before that notice is old enough (AUTO-3).
+    Where autopay was turned off since, no charge is set and the client is reminded of it like of any invoice.
     """
     if plan.status is not PlanStatus.ACTIVE or plan.next_issue_at is None or plan.next_issue_at > now:
         return ()
     number = next(n for n, i in enumerate(plan.instalments) if i.status is InstalmentStatus.PLANNED)
     instalment = plan.instalments[number]
     earliest = (plan.notice_at or now) + minimum_notice(practice)
+    charged = books.account.autopay and books.default_card is not None
     invoice = Invoice(
         practice=plan.practice,
         client=plan.client,
@@ -139,7 +147,9 @@ def issue_instalment(books: Books, plan: Plan, practice: Practice, now: datetime
         service_date=instalment.issue_on,
         provider=books.account.provider,
         plan_id=plan.plan_id,
-        charge_at=whole_minute(max(now + CHARGE_AFTER_ISSUE, earliest)),
+        charge_at=whole_minute(max(now + CHARGE_AFTER_ISSUE, earliest)) if charged else None,
+        remind_at=None if charged else next_reminder(now, practice, now),
+        past_due_at=past_due_from(now, practice),
     )
     issued = tuple(
         replace(i, status=InstalmentStatus.SCHEDULED, invoice_id=invoice.invoice_id) if n == number else i

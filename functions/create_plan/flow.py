@@ -10,7 +10,15 @@ from billing.account import Books
 from billing.facts import Message, WakeKind
 from billing.ids import practice_key
 from billing.plan import Plan
-from billing.planning import Agreement, check_terms, issue_instalment, make_plan, outstanding
+from billing.planning import (
+    PAYMENT_IN_PROGRESS,
+    Agreement,
+    check_terms,
+    issue_instalment,
+    make_plan,
+    outstanding,
+    refuse_plan,
+)
 from billing.policy import Practice
 from billing.ports import CardGateway, Conflict, Refused, Store, TryAgain
 from functions.settle_payment.close import close_open_attempts
@@ -59,7 +67,12 @@ def _create(
             "unknown_client", f"There is no client {client}: create it with PUT /v1/clients/{client}.", status=404
         )
     check_terms(weeks, start_on, practice, now)
-    if not books.account.active_plan:
+    try:
+        refuse_plan(books, weeks)
+    except Refused as refusal:
+        # Whatever else stands in the way, nobody's payment page is closed for a plan that cannot be.
+        if refusal.code != PAYMENT_IN_PROGRESS:
+            raise
         books = _without_open_attempts(store, cards, books, now)
     _, writes = make_plan(books, practice, weeks, start_on, agreement, now)
     store.commit(*writes)
