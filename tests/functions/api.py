@@ -87,13 +87,15 @@ KEYS = {scope: f"kb_live_{scope:x<43}" for scope in ("claims", "practice", "supp
 
 
 class Api:
-    """The JSON API in memory: each call goes to the function that template.yaml routes it to."""
+    """The JSON API in memory: each call goes to the function that template.yaml routes it to. `relayed`: how much of
+    the table's stream a test has delivered."""
 
     def __init__(self) -> None:
         self.store = MemoryStore()
         self.blobs = MemoryBlobs()
         self.cards = FakeCards()
         self.now = NOW
+        self.relayed = 0
         for scope, secret in KEYS.items():
             self.store.commit(Insert(ApiKey(api_key_hash(secret), "riverbend", (scope,))))
         self.store.commit(Insert(PRACTICE))
