@@ -25,6 +25,8 @@ from edges.formats.x12_segments import Unreadable
 from functions.read_claims.reading import Reading, readings, weight_of
 
 SLICE_CLAIMS: Final = 200
+SLICE_ERROR_BYTES: Final = 200_000
+"""A slice is one row of at most 400 kB: it ends early where its claims have that much wrong with them."""
 GROUP_RESULTS: Final = 25
 TRANSACTION_BYTES: Final = 2_000_000
 """Results in one commit, and what they may weigh together: half of what DynamoDB takes in a transaction."""
@@ -69,14 +71,17 @@ def run(message: Message, *, store: Store, blobs: Blobs, now: datetime) -> None:
 def _read(body: StoredBody, start: int, blobs: Blobs, warnings: list[str]) -> tuple[list[Reading], bool]:
     """The claims of this slice, and whether they are the last. A body that cannot be read ends where it breaks."""
     found: list[Reading] = []
+    weight = 0
     try:
         coming = readings(gzip.decompress(body.body or blobs.get(body.blob)), body.content_type, warnings)
-        for claim in islice(coming, start, start + SLICE_CLAIMS):
-            found.append(claim)  # noqa: PERF402 - what was read before the body broke counts
-        return found, next(coming, None) is None
+        for claim in islice(coming, start, None):
+            if len(found) == SLICE_CLAIMS or weight > SLICE_ERROR_BYTES:
+                return found, False
+            found.append(claim)
+            weight += sum(map(len, claim.errors)) if isinstance(claim, Rejected) else 0
     except Unreadable as broken:
         warnings.append(str(broken))
-        return found, True
+    return found, True
 
 
 def _keep_results(

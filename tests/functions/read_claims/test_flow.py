@@ -260,6 +260,17 @@ def test_a_json_batch_is_read_like_a_file_and_a_broken_element_costs_only_itself
     assert [row.result.claim_id for row in results(store)] == ["KB1", "KB3"]
 
 
+def test_a_slice_of_claims_with_much_wrong_ends_before_its_row_is_too_large() -> None:
+    wrong: dict[str, object] = {f"field_{n}_{'x' * 30}": 1 for n in range(20)}
+    batch = json.dumps({"results": [claim_json(f"KB{n}", **wrong) for n in range(500)]})
+    store = MemoryStore()
+    read = read_all(stored(batch.encode(), store, content_type="application/json"), store)
+    assert [e.claim_id for one in read for e in one.elements] == [f"KB{n}" for n in range(500)]
+    assert all(len(e.errors) == 20 for one in read for e in one.elements)
+    assert max(len(repr(one)) for one in read) < 350_000
+    assert len(read) > 3
+
+
 @pytest.mark.parametrize("text", [b"{", b"[]", b'{"results": 1}'])
 def test_json_that_the_door_should_not_have_let_in_ends_in_a_warning(text: bytes) -> None:
     store = MemoryStore()
