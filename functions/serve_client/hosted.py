@@ -42,10 +42,7 @@ def start_payment(
 
     def start(books: Books) -> tuple[Attempt, tuple[Write, ...]]:
         free = close_open_attempts(store, cards, books, choice(books), now)
-        invoices = choice(free)
-        paid_now = {i.invoice_id for i in invoices}
-        joining = enrolment and replace(enrolment, join=tuple(i for i in enrolment.join if i not in paid_now))
-        return settling.start_checkout(free, invoices, joining, now)
+        return settling.start_checkout(free, choice(free), enrolment, now)
 
     return _open(store, cards, practice, client, start, return_url, cancel_url)
 

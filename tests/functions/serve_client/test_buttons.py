@@ -211,6 +211,9 @@ def test_auto_1_ticking_automatic_payments_records_consent_once_the_card_is_ther
     world = three_bills()
     sent = form(invoice="inv_1", cap="$300", join=["inv_2", "inv_1", "inv_other"], **AGREES)
     pay(world.store, world.cards, visit(), sent)
+    agreed = world.attempt().enrolment
+    assert agreed is not None
+    assert agreed.join == ("inv_2", "inv_1")  # an id that is not theirs is not even kept
     assert not world.account.autopay
     world.pays()
     assert world.account.autopay

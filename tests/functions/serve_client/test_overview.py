@@ -225,6 +225,16 @@ def test_a_charge_on_its_way_is_shown_and_not_asked_for_again() -> None:
     assert not [b for b in page.buttons() if b.startswith("Pay")]
 
 
+def test_pay_all_leaves_out_what_is_being_charged() -> None:
+    world = autopay_on(three_bills())
+    charge = Attempt(
+        PRACTICE, CLIENT, 1, 1, AttemptKind.AUTOPAY, (Part("inv_2", 12500),), "cus_1", "pm_visa", "card_visa", NOW
+    )
+    world.put(charge)
+    world.change(next(i for i in world.books.invoices if i.invoice_id == "inv_2"), open_attempt=1)
+    assert "Pay all $125.00" in seen(world).buttons()
+
+
 def test_a_hosted_page_that_was_left_does_not_hide_the_pay_button() -> None:
     world = one_bill()
     pay(world.store, world.cards, visit(), form(invoice="inv_1"))

@@ -114,6 +114,14 @@ def test_pay_2_a_locked_account_answers_a_right_number_as_it_answers_a_wrong_one
     assert not [r for r in world.store.rows() if isinstance(r, LinkSession)]
 
 
+def test_pay_2_a_wrong_number_counts_for_15_minutes() -> None:
+    world = bill_of_ana()
+    for minute in (0, 5, 10, 14):
+        give(world, "202 555 0100", NOW + timedelta(minutes=minute))
+    assert page(give(world, "202 555 0100", NOW + timedelta(minutes=15))).name == "phone"
+    assert page(give(world, "202 555 0100", NOW + timedelta(minutes=16))).name == "locked"
+
+
 def test_pay_2_wrong_numbers_spread_thinly_lock_after_20_in_a_day() -> None:
     world = bill_of_ana()
     at = NOW
