@@ -112,10 +112,12 @@ def _judge_again(store: Store, submission: Submission, now: datetime) -> None:
     """Results that came before their claim waited as `unmatched_claim`: judge each again, one commit each."""
     practice, claim_id = submission.practice, submission.claim.claim_id
     for result in _unmatched(Claim.read(store, practice, claim_id)):
+        held = store.get(Key(holds_pk(practice), f"HOLD#{hold_id(practice, result)}#"))
         claim = Claim.read(store, practice, claim_id)
-        row = store.get(Key(holds_pk(practice), f"HOLD#{hold_id(practice, result)}#"))
-        assert isinstance(row, Hold), f"result {result} is held but has no hold"
-        store.commit(*_decide(store, claim, claim.received(result), now, held=row))
+        if result not in _unmatched(claim):
+            continue  # a second delivery of this message was faster
+        assert isinstance(held, Hold), f"result {result} is held but has no hold"
+        store.commit(*_decide(store, claim, claim.received(result), now, held=held))
 
 
 def _unmatched(claim: Claim) -> tuple[str, ...]:
