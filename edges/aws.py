@@ -78,8 +78,7 @@ def _client(service: str) -> Any:
 
 @cache
 def secret(secret_id: str) -> str:
-    """The text of a secret, read once per process. Stripe and our links accept an old secret's successor only after
-    a new deployment; both sides allow a day for that."""
+    """The text of a secret, read once per process: a rolled secret takes effect with the next deployment."""
     with passing_faults():
         return client("secretsmanager").get_secret_value(SecretId=secret_id)["SecretString"]
 

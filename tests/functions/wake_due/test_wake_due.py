@@ -94,17 +94,17 @@ def test_a_gap_of_weeks_loses_nothing(sweeps: Sweeps) -> None:
     assert {message.key for _, message in sweeps.sent} == {row.key for row in rows}
 
 
-def test_a_message_lost_between_lease_and_queue_is_sent_when_the_lease_ran_out(sweeps: Sweeps) -> None:
+def test_a_message_lost_between_lease_and_queue_is_sent_when_the_lease_ran_out(
+    sweeps: Sweeps, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sweeps.store.commit(Insert(due_invoice()))
-    delivered = sweeps.send
 
     def lose(_: Iterable[tuple[str, Message]]) -> int:
         raise TryAgain("SQS is down")
 
-    sweeps.send = lose  # type: ignore[method-assign]
-    with pytest.raises(TryAgain):
+    with monkeypatch.context() as down, pytest.raises(TryAgain):
+        down.setattr(sweeps, "send", lose)
         sweeps.sweep()
-    sweeps.send = delivered  # type: ignore[method-assign]
     sweeps.sweep(NOON + LEASE)
     assert len(sweeps.sent) == 1
 
@@ -116,7 +116,8 @@ def test_what_was_leased_before_the_table_was_throttled_is_still_sent(
     rows = [replace(due_invoice(), invoice_id=f"inv_{n}") for n in range(3)]
     for row in rows:
         sweeps.store.commit(Insert(row))
-    lease, taken = sweeps.store.lease, []
+    lease = sweeps.store.lease
+    taken: list[DueItem] = []
 
     def throttled(item: DueItem, until: datetime) -> bool:
         if len(taken) == 2:

@@ -1,0 +1,178 @@
+"""Settings, clock, log, clients, ports: what a handler stands on."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+
+from billing.policy import Provider
+from billing.ports import Blobs, CardGateway, Insert, Mailer, Refused, Store, TryAgain
+from edges import aws, container, log
+from edges.clock import Clock
+from edges.settings import MissingSetting, Settings
+from tests.fakes.stage import Stage, forget, log_lines
+
+# ------------------------------------------------------------------------------------------------------- settings
+
+
+def test_settings_are_read_by_name_and_type() -> None:
+    settings = Settings({"TABLE": "books", "DUE_SHARDS": "4", "PUBLIC_BASE_URL": "https://x/", "QUEUE_SEND_EMAIL": "u"})
+    assert (settings.table, settings.due_shards, settings.public_base_url) == ("books", 4, "https://x")
+    assert settings.queue("send_email") == "u"
+    assert (settings.clock_item, settings.stripe_api_base) == ("", ""), "empty means the real ones"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [n for n, v in vars(Settings).items() if isinstance(v, property) and n not in ("clock_item", "stripe_api_base")],
+)
+def test_a_setting_that_was_not_given_is_named(name: str) -> None:
+    with pytest.raises(MissingSetting, match=r"[A-Z_]+ is not set: give it to this function in template.yaml"):
+        getattr(Settings({}), name)
+
+
+# ---------------------------------------------------------------------------------------------------------- clock
+
+
+def test_without_a_clock_item_time_is_real(stage: Stage) -> None:
+    settings = Settings(stage.environment | {"CLOCK_ITEM": ""})
+    before = datetime.now(UTC)
+    assert before <= Clock(settings, stage.client("dynamodb")).now() <= datetime.now(UTC)
+
+
+def test_a_simulated_clock_says_what_its_row_says(stage: Stage) -> None:
+    for instant in ("2026-11-20T12:00:00Z", "2026-12-01T02:00:00-07:00"):
+        stage.set_clock(instant)
+        now = container.clock().now()
+        assert now == datetime.fromisoformat(instant)
+        assert now.tzinfo is UTC
+
+
+def test_a_simulated_clock_that_was_never_set_is_an_error(stage: Stage) -> None:
+    settings = Settings(stage.environment | {"CLOCK_ITEM": "NOWHERE#"})
+    with pytest.raises(LookupError, match="NOWHERE#"):
+        Clock(settings, stage.client("dynamodb")).now()
+
+
+# ------------------------------------------------------------------------------------------------------------ log
+
+
+@pytest.fixture
+def fresh_log(monkeypatch: pytest.MonkeyPatch) -> Any:
+    forget()
+    yield monkeypatch
+    forget()
+
+
+def test_a_line_is_json_with_its_service(fresh_log: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    fresh_log.setenv("POWERTOOLS_SERVICE_NAME", "wake_due")
+    log.info("swept", woken=3)
+    (line,) = log_lines(capsys.readouterr().out)
+    assert (line["level"], line["service"], line["message"], line["woken"]) == ("INFO", "wake_due", "swept", 3)
+
+
+@pytest.mark.parametrize(("level", "heard"), [("INFO", 3), ("WARNING", 2), ("ERROR", 1), ("nonsense", 3)])
+def test_the_level_decides_what_is_heard(
+    fresh_log: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], level: str, heard: int
+) -> None:
+    fresh_log.setenv("LOG_LEVEL", level)
+    log.info("a")
+    log.warning("b")
+    log.error("c")
+    assert len(log_lines(capsys.readouterr().out)) == heard
+
+
+def test_our_own_errors_are_quoted_and_others_only_placed() -> None:
+    denied = ClientError({"Error": {"Code": "AccessDenied", "Message": "Ana"}}, "PutItem")
+    assert log.about(Refused("no_balance", "Nothing to split."))["detail"] == "Nothing to split."
+    assert log.about(TryAgain("throttled"))["detail"] == "throttled"
+    assert log.about(denied)["code"] == "AccessDenied"
+    assert "Ana" not in json.dumps([log.about(denied), log.about(ValueError("Ana"))])
+
+
+# ------------------------------------------------------------------------------------------------------------ aws
+
+
+def client_error(code: str, status: int) -> ClientError:
+    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "PutItem")  # type: ignore[typeddict-item]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        client_error("ThrottlingException", 400),
+        client_error("SlowDown", 503),
+        client_error("Anything", 500),
+        client_error("TooManyRequests", 429),
+        ReadTimeoutError(endpoint_url="x"),
+        ConnectTimeoutError(endpoint_url="x"),
+        EndpointConnectionError(endpoint_url="x"),
+    ],
+)
+def test_what_passes_is_for_trying_again(error: Exception) -> None:
+    with pytest.raises(TryAgain), aws.passing_faults():
+        raise error
+
+
+@pytest.mark.parametrize("error", [client_error("AccessDenied", 403), client_error("NoSuchKey", 404), KeyError("x")])
+def test_what_does_not_pass_stays_what_it_is(error: Exception) -> None:
+    with pytest.raises(type(error)), aws.passing_faults():
+        raise error
+
+
+def test_there_is_one_client_of_a_service_with_pinned_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    aws._client.cache_clear()
+    client = aws.client("sqs")
+    assert aws.client("sqs") is client
+    pinned = vars(client.meta.config)
+    assert (pinned["connect_timeout"], pinned["read_timeout"]) == (2, 8)
+    assert pinned["retries"] == {"mode": "standard", "total_max_attempts": 3}
+    client.close()
+    aws._client.cache_clear()
+
+
+def test_a_secret_is_fetched_once_per_container(stage: Stage) -> None:
+    fetched: list[str] = []
+    events = stage.client("secretsmanager").meta.events
+    events.register("before-call.secretsmanager.GetSecretValue", lambda **_: fetched.append("one"))
+    secret_id = container.settings().link_secret_id
+    assert [aws.secret(secret_id), aws.secret(secret_id)] == ["link-secret", "link-secret"]
+    assert fetched == ["one"]
+
+
+# ----------------------------------------------------------------------------------------------------------- ports
+
+
+def test_every_port_is_what_its_protocol_says_and_made_once(stage: Stage) -> None:
+    store: Store = container.store()
+    blobs: Blobs = container.blobs()
+    cards: CardGateway = container.cards()
+    mailer: Mailer = container.mailer()
+    assert store is container.store()
+    assert (blobs, cards, mailer) == (container.blobs(), container.cards(), container.mailer())
+    provider = Provider("elm", "dr_chen", 1, "Dr Chen", "chen@elm.example")
+    store.commit(Insert(provider))
+    assert store.get(provider.key) == provider
+    blobs.put("bodies/one", b"\x1f\x8b\x00")
+    blobs.put("bodies/one", b"\x1f\x8b\x01")
+    assert blobs.get("bodies/one") == b"\x1f\x8b\x01"
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        blobs.get("bodies/none")
+
+
+@pytest.mark.parametrize("verb", ["publish_facts", "wake_due", "receive_stripe", "receive_mail_events"])
+def test_a_function_that_moves_no_money_starts_without_heavy_imports(verb: str) -> None:
+    heavy = ("stripe", "jinja2", "pydantic", "phonenumbers", "boto3", "aws_lambda_powertools")
+    script = (
+        f"import sys, functions.{verb}.handler, edges.store, edges.sqs, edges.clock\n"
+        f"print([m for m in {heavy!r} if m in sys.modules])"
+    )
+    root = Path(__file__).parents[2]
+    seen = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
+    assert seen.stdout.strip() == "[]"
