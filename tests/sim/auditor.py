@@ -1,0 +1,122 @@
+"""The auditor: independent books, from what the workload did and from Stripe's own objects, never by asking our rules.
+
+While people act, the auditor writes down what they agreed to, turned off and stopped, and what each claim may at most
+have become. At the end it computes what every client owes and holds it against our books and Stripe's payments; and
+it judges every automatic charge at Stripe by the mails that were accepted and the clicks that were made.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from billing.account import Books
+from billing.facts import FactKind
+from billing.invoice import Source
+from billing.notice import NoticeKind
+from billing.payment import Attempt
+
+if TYPE_CHECKING:
+    from tests.sim.world import World
+
+UNDER_WAY = timedelta(minutes=15)
+"""A charge that was being sent when a client said stop may still arrive; one sent later than this may not."""
+NOTICE = timedelta(hours=4)
+SMALLEST = 50
+"""Stripe charges nothing below 50 cents (INV-11)."""
+
+
+class Auditor:
+    """One practice's world."""
+
+    def __init__(self, world: "World", practice: str) -> None:
+        self._world, self._practice = world, practice
+        self._weather = world.weather
+        self.claims: dict[str, tuple[str, set[int]]] = {}
+        self.agreed: defaultdict[str, list[datetime]] = defaultdict(list)
+        self.turned_off: defaultdict[str, list[datetime]] = defaultdict(list)
+        self.stopped: defaultdict[str, list[datetime]] = defaultdict(list)
+        self.steady: set[str] = set()
+
+    def may_bill(self, claim_id: str, client: str, *amounts: int) -> None:
+        """The claim becomes an invoice of one of these amounts; 0 among them: or none."""
+        self.claims[claim_id] = (client, set(amounts))
+
+    def audit(self) -> None:
+        """Everything is concluded: compare, and stop at the first difference."""
+        clients = {client for client, _ in self.claims.values()}
+        for client in sorted(clients):
+            account = self._world.judge.account(self._practice, client)
+            books = account.books
+            taken = self._world.stripe.payments(self._practice, client)
+            owed = sum(self._billed(client, books)) - sum(payment.amount for payment in taken)
+            if (books.balance, books.account.credit) != (owed, 0):
+                self._fail(client, f"owes {owed}; our books say {books.balance} and credit {books.account.credit}")
+            since = next((f.at for f in account.facts if f.kind == FactKind.AUTOPAY_ENROLLED), None)
+            for invoice in books.invoices if client in self.steady and since and self._reachable() else ():
+                if invoice.open_amount >= SMALLEST and invoice.issued_at > since:
+                    self._fail(client, f"is enrolled, has a good card, and {invoice.invoice_id} was never charged")
+            reviews = {
+                str(f.data["invoice_id"]): f.at for f in account.facts if f.kind == FactKind.INVOICE_PUT_IN_REVIEW
+            }
+            for intent in self._world.stripe.intents():
+                known = intent["metadata"]
+                if known.get("client") == client and "consent" in known:
+                    attempt = books.attempt(int(known["attempt"]))
+                    if attempt is None:
+                        self._fail(client, f"{intent['id']} charges an attempt that was never written")
+                    self._judge_charge(client, intent, attempt, books, reviews)
+
+    def _reachable(self) -> bool:
+        """Whether every charge reached Stripe: one that did not within 20 hours is a failed try."""
+        return (self._weather.stripe, self._weather.crash, self._weather.delay) == (0, 0, 0)
+
+    def _billed(self, client: str, books: Books) -> Iterator[int]:
+        """What each of the client's claims became, held against what it may become."""
+        invoiced = {i.source_id: i.amount for i in books.invoices if i.source is Source.CLAIM}
+        for claim_id, (whose, amounts) in self.claims.items():
+            if whose == client:
+                amount = invoiced.pop(claim_id, 0)
+                if amount not in amounts:
+                    self._fail(client, f"claim {claim_id} was billed {amount}, it may be {sorted(amounts)}")
+                yield amount
+        if invoiced:
+            self._fail(client, f"invoices of claims that nobody decided: {invoiced}")
+
+    def _judge_charge(
+        self, client: str, intent: dict[str, Any], attempt: Attempt, books: Books, reviews: dict[str, datetime]
+    ) -> None:
+        """One automatic charge, by the clicks and mails before it."""
+        at = datetime.fromtimestamp(intent["created"], UTC)
+        if intent["amount"] != attempt.amount:
+            self._fail(client, f"{intent['id']} took {intent['amount']}, the attempt says {attempt.amount}")
+        agreed = max((a for a in self.agreed[client] if a <= at), default=None)
+        if agreed is None or any(agreed < off < at - UNDER_WAY for off in self.turned_off[client]):
+            self._fail(client, f"{intent['id']} at {at} after automatic payments were turned off, or never agreed to")
+        for part in attempt.parts:
+            invoice = books.invoice(part.invoice_id)
+            assert invoice is not None
+            if at - UNDER_WAY > reviews.get(part.invoice_id, at):
+                self._fail(client, f"{intent['id']} at {at} charges {part.invoice_id}, which was in review by then")
+            if not invoice.plan_id:
+                self._judge_notice(client, intent["id"], part.invoice_id, at)
+
+    def _judge_notice(self, client: str, intent_id: str, invoice_id: str, at: datetime) -> None:
+        """The charge's own notice was accepted 4 h before, named no later moment, and the client did not stop it."""
+        notices = [
+            mail
+            for mail in self._world.mailbox.mails
+            if mail.letter.kind is NoticeKind.CHARGE_NOTICE
+            and mail.letter.client == client
+            and invoice_id in self._world.posting(mail.letter, mail.notice_id).invoice_ids
+            and mail.at <= at - NOTICE
+        ]
+        if not any(m.letter.moment is not None and m.letter.moment <= at for m in notices):
+            self._fail(client, f"{intent_id} charges {invoice_id} at {at}, and no notice said so")
+        newest = max(m.at for m in notices)
+        for stop in self.stopped[invoice_id]:
+            if newest < stop < at - UNDER_WAY:
+                self._fail(client, f"{intent_id} charges {invoice_id} at {at}, which the client stopped at {stop}")
+
+    def _fail(self, client: str, what: str) -> None:
+        self._world.judge.fail(f"the auditor, about {client}: {what}")

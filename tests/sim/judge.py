@@ -1,0 +1,178 @@
+"""The judge: asks billing/invariants.py after every step and stops the run at the first broken one.
+
+It sees every commit (`WatchedStore`), every letter and every byte that leaves for Stripe, and keeps the little that no
+single moment shows: when an invoice was settled.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import TYPE_CHECKING, NoReturn
+
+from billing.claim_state import ClaimState, Hold, ReceivedResult
+from billing.ids import Key, account_pk, claim_pk, facts_pk, holds_pk, practice_key
+from billing.invariants import (
+    AccountRows,
+    Broken,
+    asks_for_what_is_paid,
+    check_account,
+    claim_results_end_once,
+    leaks,
+    nothing_is_overdue,
+    only_patient_responsibility_is_billed,
+    payments_are_stripes,
+    written_once,
+)
+from billing.invoice import Invoice
+from billing.notice import Letter, Posting
+from billing.policy import Practice
+from billing.ports import Delete, Insert, Record, Update, Write
+from tests.fakes.store import MemoryStore
+
+if TYPE_CHECKING:
+    from tests.sim.world import World
+
+OVERDUE_AFTER = timedelta(hours=1)
+"""Invariant 10's bound once faults have stopped."""
+
+
+class Failure(AssertionError):
+    """The simulation found something. Its text tells what, how it came to that, and how to see it again."""
+
+
+class WatchedStore(MemoryStore):
+    """The table, with a judge who sees each commit that succeeded."""
+
+    def __init__(self, shards: int, judge: "Judge") -> None:
+        super().__init__(shards)
+        self._judge = judge
+
+    def commit(self, *writes: Write) -> None:
+        """As the table does; then the judge looks."""
+        super().commit(*writes)
+        for write in writes:
+            if isinstance(write, Insert | Update | Delete):
+                self._judge.saw(write.record, self.commits, changed=not isinstance(write, Insert))
+
+
+class Judge:
+    """`secrets`: what must not stand in anything that leaves; the workload fills it."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self.care_secrets: set[str] = set()
+        self.personal_secrets: set[str] = set()
+        self._accounts: set[tuple[str, str]] = set()
+        self._claims: set[tuple[str, str]] = set()
+        self._touched_accounts: set[tuple[str, str]] = set()
+        self._touched_claims: set[tuple[str, str]] = set()
+        self._settled: dict[Key, int] = {}
+
+    # ---- what passes by ----
+
+    def saw(self, record: Record, commit: int, *, changed: bool) -> None:
+        """A row was written in that commit."""
+        if changed:
+            self.require(written_once(record))
+        key = record.key
+        if key.pk[0] in "AF":
+            self._touched_accounts.add((record.practice, record.client))  # type: ignore[attr-defined]
+        elif key.pk[0] == "C":
+            claim = record.claim_id if isinstance(record, ClaimState) else key.pk.split("#")[2]
+            self._touched_claims.add((record.practice, claim))  # type: ignore[attr-defined]
+        if isinstance(record, Invoice):
+            if record.open_amount:
+                self._settled.pop(key, None)
+            else:
+                self._settled.setdefault(key, commit)
+
+    def leaves_for_stripe(self, request: str) -> None:
+        """A request on its way to Stripe: opaque ids and amounts only."""
+        self.require(leaks("a request to Stripe", request, self.care_secrets))
+        self.require(leaks("a request to Stripe", request, self.personal_secrets))
+
+    def leaves_by_mail(self, posting: Posting, letter: Letter, began: int) -> None:
+        """A letter whose step began after commit number `began`."""
+        words = (letter.card, letter.reason, letter.what_to_do, letter.practice_name, *(i.label for i in letter.items))
+        self.require(leaks(f"a {letter.kind} mail", "\n".join(words), self.care_secrets))
+        pk = account_pk(posting.practice, posting.client)
+        invoices = (self._world.store.get(Key(pk, f"INVOICE#{i}#")) for i in posting.invoice_ids)
+        then_paid = (i for i in invoices if isinstance(i, Invoice) and self._settled.get(i.key, began + 1) <= began)
+        self.require(asks_for_what_is_paid(letter.kind, then_paid))
+
+    # ---- what stands ----
+
+    def check_touched(self) -> None:
+        """The accounts and claims that were written since the last check."""
+        accounts, self._touched_accounts = self._touched_accounts, set()
+        claims, self._touched_claims = self._touched_claims, set()
+        for practice, client in sorted(accounts):
+            self.check_account(practice, client, concluded=False)
+        for practice, claim in sorted(claims):
+            self.check_claim(practice, claim, concluded=False)
+        self._accounts |= accounts
+        self._claims |= claims
+
+    def check_everything(self, *, concluded: bool) -> None:
+        """Every account and claim there is; `concluded`: all work is done, so nothing may be missing either."""
+        self.check_touched()
+        for practice, client in sorted(self._accounts):
+            self.check_account(practice, client, concluded=concluded)
+            if client:
+                books = self.account(practice, client).books
+                self.require(
+                    payments_are_stripes(books, self._world.stripe.payments(practice, client), concluded=concluded)
+                )
+        for practice, claim in sorted(self._claims):
+            self.check_claim(practice, claim, concluded=concluded)
+        if concluded:
+            store = self._world.store
+            due = (item for shard in range(store.shards) for item in store.due(shard, self._world.now, 100))
+            self.require(nothing_is_overdue(due, self._world.now, OVERDUE_AFTER))
+
+    def account(self, practice: str, client: str) -> AccountRows:
+        """The rows of an account that must be there."""
+        partition = self._world.store.partition
+        rows = AccountRows.of(partition(account_pk(practice, client)), partition(facts_pk(practice, client)))
+        assert rows is not None, f"{practice} has no account {client}"
+        return rows
+
+    def practice(self, practice: str) -> Practice:
+        """The practice's row."""
+        row = self._world.store.get(practice_key(practice))
+        assert isinstance(row, Practice)
+        return row
+
+    def check_account(self, practice: str, client: str, *, concluded: bool) -> None:
+        """Invariants 1 to 5, on one account."""
+        if client:
+            self.require(check_account(self.account(practice, client), self.practice(practice)))
+
+    def check_claim(self, practice: str, claim_id: str, *, concluded: bool) -> None:
+        """Invariants 6 and 11, on one claim."""
+        store = self._world.store
+        rows = store.partition(claim_pk(practice, claim_id))
+        results = [row for row in rows if isinstance(row, ReceivedResult)]
+        state = next((row for row in rows if isinstance(row, ClaimState)), None)
+        holds = [h for h in store.partition(holds_pk(practice)) if isinstance(h, Hold) and h.claim_id == claim_id]
+        self.require(claim_results_end_once(results, state, holds, concluded=concluded))
+        if state is None or not state.client:
+            return
+        for invoice_id in {v.invoice_id for v in state.verdicts if v.invoice_id}:
+            invoice = store.get(Key(account_pk(practice, state.client), f"INVOICE#{invoice_id}#"))
+            if not isinstance(invoice, Invoice):
+                self.fail(f"claim {claim_id} names invoice {invoice_id}, which does not exist")
+            self.require(only_patient_responsibility_is_billed(invoice, results))
+
+    # ---- the verdict ----
+
+    def require(self, findings: Iterable[Broken]) -> None:
+        """Stop at the first finding."""
+        for finding in findings:
+            self.fail(str(finding))
+
+    def fail(self, what: str, because: BaseException | None = None) -> NoReturn:
+        """Stop the run."""
+        world = self._world
+        story = world.story(last=60)
+        again = f"\n\nsee it again: make sim SEED={world.seed}" if world.seed is not None else ""
+        raise Failure(f"{story}\n\n{what}{again}") from because

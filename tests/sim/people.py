@@ -1,0 +1,188 @@
+"""Clients with a browser: they open the pay page from a mail, pay or walk away, use two tabs, agree, stop, turn off.
+
+Everything a person does on our side goes through the pay page's production flow, phone check included; what they do on
+Stripe's page happens at the embedded Stripe, without any of our code.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+
+from billing.account import Account, Card, account_key
+from billing.autopay import CONSENT_VERSION
+from billing.notice import Letter, NoticeKind
+from billing.ports import Refused
+from functions.serve_client import flow as pay_page
+from functions.serve_client.door import SeeOther, Visit, csrf_token
+from functions.serve_client.forms import Form
+from tests.sim.auditor import Auditor
+from tests.sim.mailbox import Mail
+from tests.sim.world import Thing, World
+
+ALL = "all"
+GOOD_CARD = "4242424242424242"
+PERSISTENCE = 3
+"""How often a person presses a button again that showed an error."""
+
+
+@dataclass(frozen=True)
+class Habits:
+    """What this person tends to do with a mail; rates between 0 and 1."""
+
+    pays: float = 0.0
+    enrols: float = 0.0
+    two_tabs: float = 0.0
+    walks_away: float = 0.0
+    pays_before_charge: float = 0.0
+    stops: float = 0.0
+    turns_off: float = 0.0
+    mistypes: float = 0.0
+
+
+@dataclass
+class Person:
+    """A client. `card`: the number they type; `cap`: what they write as their limit, in dollars."""
+
+    world: World
+    auditor: Auditor
+    rng: Random
+    practice: str
+    client: str
+    phone: str
+    email: str
+    habits: Habits = Habits()
+    card: str = GOOD_CARD
+    cap: str = ""
+
+    # ---- what a mail makes them do ----
+
+    def reads(self, mail: Mail) -> None:
+        """Decide what to do about a mail, and when."""
+        letter, rng = mail.letter, self.rng
+        invoice_ids = self.world.posting(letter, mail.notice_id).invoice_ids
+        wanted = invoice_ids[0] if len(invoice_ids) == 1 and rng.random() < 0.5 else ALL
+        soon = self.world.now + timedelta(days=3) * rng.random() ** 2 + timedelta(seconds=30)
+        if letter.kind is NoticeKind.CHARGE_NOTICE:
+            self._about_a_charge(letter, invoice_ids[0], soon)
+        elif letter.kind is NoticeKind.AUTOPAY_ON:
+            if rng.random() < self.habits.turns_off:
+                self.later(soon, "turns autopay off", self.turn_off)
+        elif invoice_ids and letter.kind is not NoticeKind.RECEIPT and rng.random() < self.habits.pays:
+            enrol = rng.random() < self.habits.enrols
+            self.later(soon, f"wants to pay {wanted}", lambda ports: self.pay(ports, wanted, enrol=enrol))
+
+    def _about_a_charge(self, letter: Letter, invoice_id: str, soon: datetime) -> None:
+        assert letter.moment is not None
+        what, habits = self.rng.random(), self.habits
+        minutes_before = letter.moment - timedelta(minutes=20 * self.rng.random() - 2)
+        if what < habits.pays_before_charge:
+            self.later(minutes_before, f"pays {invoice_id} before its charge", lambda p: self.pay(p, invoice_id))
+        elif what < habits.pays_before_charge + habits.stops:
+            when = self.rng.choice((soon, minutes_before))
+            self.later(when, f"stops the charge of {invoice_id}", lambda ports: self.stop(ports, invoice_id))
+        elif what < habits.pays_before_charge + habits.stops + habits.turns_off:
+            self.later(self.rng.choice((soon, minutes_before)), "turns autopay off", self.turn_off)
+
+    def later(self, when: datetime, what: str, act: Any) -> None:
+        """Do it then, and press the button again where the page showed an error."""
+        tries = iter(range(PERSISTENCE))
+
+        def again(_thing: Thing, _outcome: str) -> datetime | None:
+            return self.world.now + timedelta(minutes=1) if next(tries, None) is not None else None
+
+        self.world.at(when, Thing(self.client, what, act, again))
+
+    # ---- on our page ----
+
+    def visit(self, ports: dict[str, Any]) -> tuple[Visit, Form]:
+        """Through the phone check, with a fresh session: who comes, and a form with its token."""
+        world = self.world
+        account = world.store.get(account_key(self.practice, self.client))
+        assert isinstance(account, Account)
+        at_the_door = Visit(
+            self.practice, self.client, account.link_epoch, "/pay/link", "http://pay.example", world.now, ip="192.0.2.1"
+        )
+        answer = pay_page.check_phone(
+            ports["store"], at_the_door, Form({"phone": [self.phone]}), f"{self.rng.getrandbits(256):064x}"
+        )
+        assert isinstance(answer, SeeOther), f"{self.client} knows their own number, and got {answer}"
+        inside = Visit(**{**vars(at_the_door), "session_id": answer.session_id})
+        return inside, Form({"csrf": [csrf_token(answer.session_id)]})
+
+    def pay(self, ports: dict[str, Any], wanted: str, *, enrol: bool = False) -> str:
+        """Press Pay: one invoice or all. The hosted page that opens is a tab."""
+        visit, form = self.visit(ports)
+        fields = {**form.fields, "invoice": [wanted], **(self._agreement(wanted) if enrol else {})}
+        answer = pay_page.pay(ports["store"], ports["cards"], visit, Form(fields))
+        if self.rng.random() < self.habits.two_tabs:
+            soon = self.world.now + timedelta(minutes=3) * self.rng.random()
+            self.later(soon, f"wants to pay {wanted} in another tab", lambda p: self.pay(p, wanted))
+        return self._looks_at(answer, enrol=enrol)
+
+    def enrol(self, ports: dict[str, Any]) -> str:
+        """Save a card for automatic payments, without paying."""
+        visit, form = self.visit(ports)
+        answer = pay_page.set_up(ports["store"], ports["cards"], visit, Form({**form.fields, **self._agreement("")}))
+        return self._looks_at(answer, enrol=True)
+
+    def stop(self, ports: dict[str, Any], invoice_id: str) -> str:
+        """Stop one announced charge."""
+        visit, form = self.visit(ports)
+        pay_page.stop(ports["store"], ports["cards"], visit, Form({**form.fields, "invoice": [invoice_id]}))
+        self.auditor.stopped[invoice_id].append(self.world.now)
+        return "stopped"
+
+    def turn_off(self, ports: dict[str, Any]) -> str:
+        """Turn automatic payments off."""
+        visit, form = self.visit(ports)
+        pay_page.turn_autopay_off(ports["store"], visit, form)
+        self.auditor.turned_off[self.client].append(self.world.now)
+        self.auditor.steady.discard(self.client)
+        return "off"
+
+    def _agreement(self, wanted: str) -> dict[str, list[str]]:
+        join = [wanted] if wanted not in ("", ALL) and self.rng.random() < 0.5 else []
+        return {
+            "autopay": ["on"],
+            "card_kind": ["ordinary"],
+            "terms": [CONSENT_VERSION],
+            "cap": [self.cap],
+            "join": join,
+        }
+
+    # ---- on Stripe's page ----
+
+    def _looks_at(self, answer: object, *, enrol: bool) -> str:
+        assert isinstance(answer, SeeOther), f"{self.client} expected a hosted page, and got {answer}"
+        session, rng = answer.location.rpartition("/")[2], self.rng
+        if rng.random() < self.habits.walks_away:
+            return "walks away from the open page"
+        pays_at = self.world.now + timedelta(seconds=20) + timedelta(minutes=40) * rng.random() ** 4
+        if rng.random() < self.habits.mistypes:
+            self._tab(pays_at, session, "4000000000000002", enrol=False)
+            pays_at += timedelta(minutes=1)
+        self._tab(pays_at, session, self.card, enrol=enrol)
+        return "on Stripe's page"
+
+    def _tab(self, when: datetime, session: str, number: str, *, enrol: bool) -> None:
+        def submit(_ports: dict[str, Any]) -> str:
+            outcome = self.world.stripe.embedded.complete_checkout(session, number=number)
+            if outcome.status == "complete" and enrol:
+                self.auditor.agreed[self.client].append(self.world.now)
+            return outcome.status
+
+        self.world.at(when, Thing(self.client, f"submits Stripe's page {session}", submit))
+
+    def card_becomes(self, behaviour: str) -> None:
+        """From now on the default card's issuer answers like this."""
+        store = self.world.store
+        account = store.get(account_key(self.practice, self.client))
+        assert isinstance(account, Account)
+        rows = store.partition(account.key.pk, "CARD#")
+        for card in rows:
+            if isinstance(card, Card) and card.card_id == account.default_card:
+                self.world.stripe.embedded.set_card(card.payment_method, behaviour)
+
+
+__all__ = ["ALL", "GOOD_CARD", "Habits", "Person", "Refused"]

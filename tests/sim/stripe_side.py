@@ -1,0 +1,80 @@
+"""Stripe's side of the world: the embedded Stripe, the production gateway on it, and webhooks on their way.
+
+The gateway, the official SDK and the emulator are the real ones; only the socket is missing. Whatever leaves for Stripe
+is read by `inspect` (invariant 12).
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import stripe
+
+from billing.invariants import StripePayment
+from edges.card_gateway import StripeCards, stripe_client
+from functions.receive_stripe.flow import SETTLES
+from infra.local.stripe import Delivery, EmbeddedStripe, NoAnswer
+from infra.local.stripe.faults import Fault
+from infra.local.stripe.sdk import BASE_URL, InProcessHTTPClient
+
+
+class _Wire(InProcessHTTPClient):
+    """The SDK's transport. A call that hangs keeps its key in use until `release` (Stripe answers 409 meanwhile)."""
+
+    def __init__(self, embedded: EmbeddedStripe, inspect: Callable[[str], None]) -> None:
+        super().__init__(embedded)
+        self._inspect = inspect
+        self.held: set[tuple[str, str]] = set()
+
+    def request(
+        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None, **more: Any
+    ) -> tuple[str, int, Mapping[str, str]]:
+        self._inspect(f"{url} {post_data or ''}")
+        try:
+            return super().request(method, url, headers, post_data, **more)
+        except stripe.APIConnectionError as error:
+            cause = error.__cause__
+            if isinstance(cause, NoAnswer) and cause.kind == "hang" and cause.key:
+                self._embedded.keys.in_use.add(cause.key)
+                self.held.add(cause.key)
+            raise
+
+
+class StripeSide:
+    """`cards`: the production gateway. `embedded`: Stripe's own state, for the auditor and for people's browsers."""
+
+    def __init__(self, now: Callable[[], datetime], inspect: Callable[[str], None]) -> None:
+        self.embedded = EmbeddedStripe(now)
+        self.embedded.listen("http://kindbill.embedded/webhooks/stripe", "whsec_sim", tuple(SETTLES))
+        self._wire = _Wire(self.embedded, inspect)
+        self.cards = StripeCards(stripe_client("sk_test_sim", BASE_URL, self._wire))
+
+    def arm(self, kind: str, times: int) -> None:
+        """The next `times` requests fail in that way."""
+        self.embedded.arm_faults([Fault(".", kind, times)])  # type: ignore[arg-type]  # drawn from the fault kinds
+
+    def disarm(self) -> None:
+        """Stripe answers again."""
+        self.embedded.arm_faults([])
+
+    def release(self) -> None:
+        """Requests that hung have ended at Stripe."""
+        self.embedded.keys.in_use -= self._wire.held
+        self._wire.held.clear()
+
+    def deliveries(self) -> list[Delivery]:
+        """Webhooks that are ready to leave."""
+        return self.embedded.take_deliveries() if self.embedded.ready_deliveries else []
+
+    def intents(self) -> Iterator[dict[str, Any]]:
+        """Every payment intent there is, oldest first."""
+        yield from self.embedded.account().payment_intents
+
+    def payments(self, practice: str, client: str) -> list[StripePayment]:
+        """What Stripe took from this client, judged by our metadata on its objects."""
+        return [
+            StripePayment(row["id"], row["metadata"].get("attempt_id", ""), row["amount_received"])
+            for row in self.intents()
+            if row["status"] == "succeeded"
+            and (row["metadata"].get("practice"), row["metadata"].get("client")) == (practice, client)
+        ]

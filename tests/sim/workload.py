@@ -1,0 +1,259 @@
+"""What happens to one practice in some weeks, drawn from the seed: clients of all sorts, claims and what payers decide
+about them, staff who make plans, cards that stop working.
+
+The generator tells the auditor what it did, in cents, at the moment it decides to do it.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from random import Random
+from typing import Any
+
+from billing.account import Account, Contact
+from billing.claim import Adjustment, ClaimResult, ClaimStatus, SubmittedClaim, SubmittedLine
+from billing.claim_state import ReceivedResult, Submission
+from billing.period import local_date
+from billing.planning import Agreement
+from billing.policy import AutopayDelay, Policy, Practice, Provider
+from billing.ports import Conflict, Insert, Store
+from functions.create_plan.flow import create
+from functions.receive_mail_events.report import Trouble
+from functions.serve_practice.flow import submit_claim
+from tests.billing.claim_examples import decided
+from tests.sim.auditor import Auditor
+from tests.sim.chaos import Weather
+from tests.sim.mailbox import Mail
+from tests.sim.people import GOOD_CARD, Habits, Person
+from tests.sim.world import Thing, World
+
+PRACTICE = "riverbend"
+STARTS = (date(2026, 2, 27), date(2026, 6, 10), date(2026, 10, 22))
+"""The first and last lie days before a change of daylight saving time."""
+ZONES = ("America/Los_Angeles", "America/New_York", "America/Phoenix")
+PAYER = "87726"
+TROUBLED_CARDS = ("insufficient_funds", "expired_card", "lost_card", "authentication_required", "generic_decline")
+
+
+class Workload:
+    """A world with a practice in it. `people`: by client id."""
+
+    def __init__(self, seed: int, weather: Weather | None = None) -> None:
+        self.rng = Random(f"workload {seed}")
+        start = datetime.combine(self.rng.choice(STARTS), time(15, 0), UTC)
+        self.weather = Weather.of(Random(f"weather {seed}")) if weather is None else weather
+        self.world = World(seed, start, self.weather)
+        self.world.on_mail = self._mail
+        self.auditor = Auditor(self.world, PRACTICE)
+        self.people: dict[str, Person] = {}
+        self.bouncing: set[str] = set()
+        self.practice = self._practice()
+        self.ends = start + timedelta(days=self.rng.randint(10, 35))
+
+    def run(self) -> None:
+        """Let it all happen, then let all work end, then compare the books."""
+        for number in range(self.rng.randint(1, 3)):
+            self._client(f"client_{number}")
+        self.world.run_until(self.ends)
+        self.world.on_mail = lambda _mail: None
+        self.world.conclude()
+        self.auditor.audit()
+
+    def _mail(self, mail: Mail) -> None:
+        if mail.letter.to in self.bouncing and self.rng.random() < 0.5:
+            trouble = self.rng.choice((Trouble.BOUNCED, Trouble.COMPLAINT, Trouble.BOUNCED_FOR_NOW))
+            self.world.comes_back(mail, trouble, timedelta(hours=30) * self.rng.random() ** 4)
+        person = self.people.get(mail.letter.client)
+        if person is not None and mail.letter.to == person.email:
+            person.reads(mail)
+
+    # ---- who there is ----
+
+    def _practice(self) -> Practice:
+        rng = self.rng
+        policy = Policy(
+            autopay_delay=rng.choice(list(AutopayDelay)),
+            minimum_notice_hours=rng.choice((1, 4, 4, 12)),
+            default_cap=rng.choice((200_00, 500_00)),
+            retry_days=rng.choice(((1, 3, 7), (1, 3, 7), (2,))),
+        )
+        practice = Practice(
+            PRACTICE, 1, "Riverbend Therapy", rng.choice(ZONES), "+12025550100", "desk@riverbend.example", policy=policy
+        )
+        provider = Provider(PRACTICE, "provider_1", 1, "Dr. Rivera", "rivera@riverbend.example")
+        self.world.store.commit(Insert(practice), Insert(provider))
+        return practice
+
+    def _client(self, client: str) -> None:
+        rng, world, judge = self.rng, self.world, self.world.judge
+        email, phone = f"{client}@mail.example", "+12025550143"
+        contact = Contact(PRACTICE, client, 1, f"Name Of {client}", email, phone, "CA")
+        world.store.commit(Insert(contact), Insert(Account(PRACTICE, client, 1, "provider_1")))
+        judge.personal_secrets |= {contact.name, email, phone, phone[2:]}
+        enrolled = rng.random() < 0.6
+        steady = enrolled and rng.random() < 0.4
+        habits = Habits() if steady else _habits(rng)
+        person = Person(world, self.auditor, Random(rng.random()), PRACTICE, client, phone, email, habits)
+        self.people[client] = person
+        if enrolled:
+            person.cap = rng.choice(("", "", "100.00"))
+            person.later(world.start + timedelta(hours=rng.random()), "enrols in autopay", person.enrol)
+        if steady:
+            person.cap = "100000.00"
+            self.auditor.steady.add(client)
+        elif rng.random() < 0.2:
+            rng.choice((world.mailbox.dead_addresses, self.bouncing)).add(email)
+        if not steady:
+            self._mishaps(person)
+        for number in range(rng.randint(1, 6)):
+            self._claim(person, f"{client}_claim_{number}", steady=steady)
+
+    def _mishaps(self, person: Person) -> None:
+        rng, world = self.rng, self.world
+        if rng.random() < 0.5:
+            behaviour = rng.choice(TROUBLED_CARDS)
+            self._sometime(person.client, f"the card becomes {behaviour}", lambda _: person.card_becomes(behaviour))
+            if rng.random() < 0.5:
+                self._sometime(person.client, "the card works again", lambda _: person.card_becomes("ok"))
+        for _ in range(rng.choice((0, 0, 1, 2))):
+            weeks, after = rng.choice((2, 4, 6)), timedelta(days=rng.randint(0, 14))
+
+            def plan(ports: dict[str, Any], weeks: int = weeks, after: timedelta = after) -> None:
+                start_on = local_date(world.now, self.practice.time_zone) + after
+                create(ports["store"], ports["cards"], PRACTICE, person.client, weeks, start_on, Agreement(), world.now)
+
+            self._sometime("staff", f"makes a plan of {weeks} weeks for {person.client}", plan)
+        if rng.random() < 0.1:
+            self._sometime(person.client, "turns autopay off", person.turn_off)
+
+    def _sometime(self, actor: str, what: str, act: Callable[[dict[str, Any]], object]) -> None:
+        days = (self.ends - self.world.start) * self.rng.random()
+        self.world.at(self.world.start + days, Thing(actor, what, act))
+
+    # ---- what payers decide ----
+
+    def _claim(self, person: Person, claim_id: str, *, steady: bool) -> None:
+        rng, world = self.rng, self.world
+        charged = rng.choice((150_00, 180_00, 900_00))
+        owed = rng.choice((rng.randint(50, 120_00), rng.randint(50, 120_00), 62_50, 30, charged * 2 // 3))
+        day = local_date(world.start, self.practice.time_zone) - timedelta(days=rng.randint(3, 40))
+        claim = SubmittedClaim(
+            claim_id=claim_id,
+            client_id=person.client,
+            provider_id="provider_1",
+            payer_id=PAYER,
+            member_id=f"MBR-{claim_id}",
+            charged=charged,
+            service_date=day,
+            secondary_payer_id="",
+            lines=(SubmittedLine("90834", (), "1", day, charged, ("F41.1",), "session_1"),),
+        )
+        world.judge.care_secrets |= {"90834", "F41.1", claim.member_id, day.isoformat()}
+        stories = (_owes,) if steady else (_owes, _owes, _owes, _nothing, _held, _forwarded, _answered_twice, _reversed)
+        results, amounts = rng.choice(stories)(rng, claim, owed)
+        self.auditor.may_bill(claim_id, person.client, *amounts)
+        arrives = world.start + timedelta(hours=3) + (self.ends - world.start) * 0.7 * rng.random()
+        submitted_at = arrives + timedelta(days=4) * (rng.random() - 0.8)
+        self._surely(submitted_at, f"submits {claim_id}", lambda store: self._submit(store, claim))
+        for result in results:
+            for copy in range(1 if rng.random() < 0.8 else 2):
+                self._surely(arrives, f"decides {claim_id}", lambda s, r=result, c=copy: self._file(s, r, c))
+                arrives += timedelta(days=3) * rng.random() ** 2
+
+    def _surely(self, when: datetime, what: str, act: Callable[[Store], object]) -> None:
+        """Done until it has worked: what was accepted is durable, what failed is sent again."""
+        again: Callable[[Thing, str], datetime] = lambda _thing, _outcome: self.world.now + timedelta(minutes=2)  # noqa: E731
+        self.world.at(when, Thing("payer", what, lambda ports: act(ports["store"]), again))
+
+    def _submit(self, store: Store, claim: SubmittedClaim) -> None:
+        submit_claim(store, Submission(PRACTICE, claim, self.world.now))
+
+    def _file(self, store: Store, result: ClaimResult, copy: int) -> str:
+        """What read_claims makes of a file: the result, stored once whatever file it came in."""
+        row = ReceivedResult(PRACTICE, result, f"receipt_{result.claim_id}_{copy}", self.world.now)
+        if store.get(row.key) is not None:
+            return "seen before"
+        try:
+            store.commit(Insert(row))
+        except Conflict:
+            return "seen before"
+        return f"owes {result.patient_responsibility}"
+
+
+Story = tuple[tuple[ClaimResult, ...], tuple[int, ...]]
+"""What arrives about one claim, and what may be billed for it in the end (0: nothing)."""
+
+
+def _result(claim: SubmittedClaim, owed: int, **changes: Any) -> ClaimResult:
+    discount = Adjustment("CO", "45", (claim.charged - owed) // 3)
+    copay = min(owed, 20_00)
+    shares = (Adjustment("PR", "3", copay), Adjustment("PR", "1", owed - copay))
+    adjustments = (discount, *(share for share in shares if share.amount))
+    made = decided(*adjustments, charged=claim.charged, claim_id=claim.claim_id, payer_claim_id=f"P{claim.claim_id}")
+    return replace(made, **changes) if changes else made
+
+
+def _owes(_rng: Random, claim: SubmittedClaim, owed: int) -> Story:
+    return (_result(claim, owed),), (owed,)
+
+
+def _nothing(_rng: Random, claim: SubmittedClaim, _owed: int) -> Story:
+    return (_result(claim, 0),), (0,)
+
+
+def _held(rng: Random, claim: SubmittedClaim, owed: int) -> Story:
+    broken = rng.choice(({"stated_responsibility": owed + 1}, {"paid": 1}, {"status": ClaimStatus.UNKNOWN}))
+    return (_result(claim, owed, **broken),), (0,)
+
+
+def _forwarded(rng: Random, claim: SubmittedClaim, owed: int) -> Story:
+    first = _result(claim, owed, status=ClaimStatus.PROCESSED_PRIMARY_FORWARDED)
+    if rng.random() < 0.5:
+        return (first,), (0,)
+    return (first, _result(claim, owed, status=ClaimStatus.PROCESSED_SECONDARY)), (0, owed)
+
+
+# Two results that were both there before their claim contradict each other at once: then nothing is billed.
+
+
+def _answered_twice(_rng: Random, claim: SubmittedClaim, owed: int) -> Story:
+    other = max(50, owed // 2)
+    return (_result(claim, owed), _result(claim, other)), (0, owed, other)
+
+
+def _reversed(_rng: Random, claim: SubmittedClaim, owed: int) -> Story:
+    first = _result(claim, owed)
+    lines = tuple(
+        replace(
+            line,
+            charged=-line.charged,
+            paid=-line.paid,
+            adjustments=tuple(replace(a, amount=-a.amount) for a in line.adjustments),
+        )
+        for line in first.lines
+    )
+    back = replace(
+        first,
+        status=ClaimStatus.REVERSAL,
+        charged=-first.charged,
+        paid=-first.paid,
+        stated_responsibility=0,
+        lines=lines,
+    )
+    return (first, back), (0, owed)
+
+
+def _habits(rng: Random) -> Habits:
+    return Habits(
+        pays=rng.random(),
+        enrols=rng.random() * 0.5,
+        two_tabs=rng.random() * 0.4,
+        walks_away=rng.random() * 0.3,
+        pays_before_charge=rng.random() * 0.5,
+        stops=rng.random() * 0.2,
+        turns_off=rng.random() * 0.2,
+        mistypes=rng.random() * 0.3,
+    )
+
+
+__all__ = ["GOOD_CARD", "PRACTICE", "Workload"]

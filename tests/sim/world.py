@@ -1,0 +1,325 @@
+"""One simulated copy of Kindbill: the production flows on an in-memory table, queues as template.yaml wires them, the
+embedded Stripe, a mail service, people, a clock, and trouble.
+
+Everything that will happen stands on one agenda, ordered by time. `step` takes the next thing, lets it happen at its
+instant, relays the facts it wrote (ROUTES) and checks the accounts it touched. There are no threads: a concurrent
+writer is another thing from the agenda that runs, whole, inside a port call of the first (at most two deep).
+
+What happens is drawn from `Random(seed)` and from nothing else: the same seed tells the same story to the letter.
+"""
+
+import heapq
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+from billing.facts import Message
+from billing.notice import Letter, Posting
+from billing.period import whole_minute
+from billing.ports import DueItem, Refused, Store, TryAgain
+from functions.publish_facts.flow import routed
+from functions.receive_mail_events import flow as mail_events
+from functions.receive_mail_events.report import Report
+from functions.receive_mail_events.report import Trouble as MailTrouble
+from functions.receive_stripe import flow as inbox
+from functions.wake_due import flow as wake
+from infra.local.stripe import Delivery
+from tests.sim.chaos import CALM, Crash, Door, Trouble, Weather
+from tests.sim.judge import Failure, Judge, WatchedStore
+from tests.sim.mailbox import Mail, Mailbox
+from tests.sim.stripe_side import StripeSide
+from tests.sim.wiring import Queue, run_step, wiring
+
+DEEPEST = 2
+"""How many writers may be inside each other's port calls."""
+WHOLE_WORLD_EVERY = 200
+"""Steps between two checks of everything; touched accounts are checked after each step."""
+
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Thing:
+    """Something on the agenda. `act` does it through the ports it is given; `failed` says when it comes again."""
+
+    actor: str
+    label: str
+    act: Callable[[dict[str, Any]], object]
+    failed: "Callable[[Thing, str], datetime | None]" = lambda _thing, _outcome: None
+    queue: str = ""
+    receives: int = 0
+    then: Callable[[str], None] = lambda _outcome: None
+    hidden_until: datetime = LONG_AGO
+
+
+@dataclass
+class World:
+    """`now`: the simulated instant. `trace`: what happened, a line each. `dead`: how many messages ran out of receives.
+    `seed`: None in a named scenario."""
+
+    seed: int | None
+    start: datetime
+    weather: Weather = CALM
+    on_mail: Callable[[Mail], None] = lambda _mail: None
+    trace: list[tuple[datetime, int, str, str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.now = self.start
+        self.rng = Random(f"chaos {self.seed}")
+        self.steps = 0
+        self.dead = 0
+        self.calm = self.weather == CALM
+        self.directions: dict[str, Callable[[], None]] = {}
+        self.judge = Judge(self)
+        self.store = WatchedStore(wiring().shards, self.judge)
+        self.stripe = StripeSide(lambda: self.now, self.judge.leaves_for_stripe)
+        self.mailbox = Mailbox(lambda: self.now, self._inspect, self._arrived)
+        self._agenda: list[tuple[datetime, int, Thing]] = []
+        self._numbers = 0
+        self._relayed = 0
+        self._sweep_from = self.start
+        self._began: list[int] = []
+
+    # ---- the agenda ----
+
+    def at(self, when: datetime, thing: Thing) -> None:
+        """Put something on the agenda."""
+        self._numbers += 1
+        heapq.heappush(self._agenda, (max(when, self.now), self._numbers, thing))
+
+    def step(self) -> bool:
+        """Let the next thing happen; False where nothing is left to do, ever."""
+        thing = self._next()
+        if thing is None:
+            return False
+        self.steps += 1
+        self.stripe.release()
+        self._do(thing, depth=0)
+        self.judge.check_touched()
+        if self.steps % WHOLE_WORLD_EVERY == 0:
+            self.judge.check_everything(concluded=False)
+        return True
+
+    def run_until(self, when: datetime) -> None:
+        """Let everything happen up to and including that instant, and move the clock there."""
+        while (coming := self.next_at()) is not None and coming <= when:
+            if not self.step():
+                break
+        self.now = max(self.now, when)
+        self.stripe.embedded.advance()
+
+    def next_at(self) -> datetime | None:
+        """When the next thing happens; None where nothing is left."""
+        moments = [at for at in (self._sweep_at(), self.stripe.embedded.next_due()) if at is not None]
+        if self._agenda:
+            moments.append(self._agenda[0][0])
+        return max(min(moments), self.now) if moments else None
+
+    def _next(self) -> Thing | None:
+        while True:
+            sweep_at, stripe_at = self._sweep_at(), self.stripe.embedded.next_due()
+            agenda_at = self._agenda[0][0] if self._agenda else None
+            first = min((at for at in (sweep_at, stripe_at, agenda_at) if at is not None), default=None)
+            if first is None:
+                return None
+            self.now = max(self.now, first)
+            if first == stripe_at:
+                self.stripe.embedded.advance()
+                self._collect()
+            elif first == sweep_at:
+                return self._sweeping()
+            else:
+                thing = heapq.heappop(self._agenda)[2]
+                if thing.hidden_until <= self.now:
+                    return thing
+                self.at(thing.hidden_until, thing)
+
+    def _do(self, thing: Thing, depth: int) -> str:
+        """Run one thing in its trouble; whatever it wrote is relayed, whatever became of it."""
+        meet = (lambda: self._meet(thing, depth + 1)) if depth < DEEPEST else None
+        trouble = Trouble(self.rng, self.weather, meet, self.stripe.arm, self.directions)
+        doors: dict[str, Any] = {
+            "store": Door("store", self.store, trouble),
+            "cards": Door("cards", self.stripe.cards, trouble),
+            "mailer": Door("mailer", self.mailbox, trouble),
+        }
+        line = len(self.trace)
+        self.trace.append((self.now, depth, thing.actor, thing.label, "…"))
+        self._began.append(self.store.commits)
+        try:
+            outcome = _outcome(thing.act(doors))
+        except Crash:
+            outcome = "crash"
+        except TryAgain as why:
+            outcome = f"again: {why}"
+        except Refused as why:
+            outcome = f"refused: {why.code}"
+        except Failure:
+            raise
+        except Exception as bug:  # noqa: BLE001 - what no rule foresees is what we are looking for
+            self.judge.fail(f"{thing.actor} crashed on {thing.label}: {type(bug).__name__}: {bug}", bug)
+        finally:
+            self._began.pop()
+            self.stripe.disarm()
+        self.trace[line] = (*self.trace[line][:4], outcome)
+        again_at = thing.failed(thing, outcome) if outcome == "crash" or outcome.startswith("again") else None
+        if again_at is not None:
+            self.at(again_at, thing)
+        thing.then(outcome)
+        self._relay()
+        self._collect()
+        return outcome
+
+    def _meet(self, busy: Thing, depth: int) -> None:
+        """A concurrent writer: the same message delivered twice, or something else that is due about now."""
+        if busy.queue and self.rng.random() < 0.3:
+            self._do(Thing(busy.actor, busy.label, busy.act), depth)
+        elif self._agenda:
+            near = heapq.nsmallest(6, self._agenda, key=lambda entry: entry[:2])
+            entry = self.rng.choice(near)
+            self._agenda.remove(entry)
+            heapq.heapify(self._agenda)
+            self._do(entry[2], depth)
+
+    # ---- messages ----
+
+    def _relay(self) -> None:
+        """What publish_facts does: a message for each verb that the new facts' kinds are routed to."""
+        fresh = self.store.stream[self._relayed :]
+        self._relayed = len(self.store.stream)
+        self.send(routed(Message(str(row.kind), row.key) for row in fresh))  # type: ignore[attr-defined]  # facts all
+
+    def send(self, messages: Iterable[tuple[str, Message]]) -> int:
+        """Queue messages; each may come late, twice, or both."""
+        sent = 0
+        for verb, message in messages:
+            for _ in range(2 if self.rng.random() < self.weather.duplicate else 1):
+                self.at(self.now + self._on_its_way(), self._delivery(wiring().queues[verb], message))
+            sent += 1
+        return sent
+
+    def _on_its_way(self) -> timedelta:
+        if self.rng.random() < self.weather.delay:
+            return self.rng.choice((timedelta(minutes=1), timedelta(hours=1), timedelta(days=2))) * self.rng.random()
+        return timedelta(seconds=self.rng.random() * 3)
+
+    def _delivery(self, queue: Queue, message: Message) -> Thing:
+        label = f"{message.kind} {message.key.pk}{message.key.sk}"
+        act = lambda ports: run_step(queue.verb, message, ports, self.now)  # noqa: E731
+        return Thing(queue.verb, label, act, lambda thing, outcome: self._redelivery(queue, thing, outcome), queue.verb)
+
+    def _redelivery(self, queue: Queue, thing: Thing, outcome: str) -> datetime:
+        """When the message is seen again; after its last receive it waits in the dead letters for a person."""
+        thing.receives += 1
+        if thing.receives >= queue.receives:
+            thing.receives = 0
+            self.dead += 1
+            return self.now + (timedelta(minutes=1) if self.calm else timedelta(hours=1 + 71 * self.rng.random()))
+        if outcome != "crash":
+            return self.now + timedelta(seconds=min(2 ** (thing.receives - 1), 60))
+        # The whole invocation ended: the other records of its batch stay hidden as long.
+        mates = [t for at, _, t in self._agenda if t.queue == thing.queue and at <= self.now + timedelta(seconds=1)]
+        for mate in mates[: self.rng.randrange(queue.batch)]:
+            mate.receives = min(mate.receives + 1, queue.receives - 1)
+            mate.hidden_until = self.now + queue.visibility
+        return self.now + queue.visibility
+
+    # ---- the clock that wakes ----
+
+    def _sweep_at(self) -> datetime | None:
+        due = self.store.next_due()
+        if due is None:
+            return None
+        return whole_minute(max(datetime.fromisoformat(due.partition("#")[0]), self._sweep_from))
+
+    def _sweeping(self) -> Thing:
+        gap = timedelta(days=3) * self.rng.random() if self.rng.random() < self.weather.gap else timedelta(0)
+        self._sweep_from = self.now + timedelta(minutes=1) + gap
+        label = f"looks for what is due, then misses {gap}" if gap else "looks for what is due"
+        return Thing("wake_due", label, lambda ports: self._sweep(ports["store"]))
+
+    def _sweep(self, store: Store) -> str:
+        swept = wake.run(store=store, send=self.send, shards=wiring().shards, seconds_left=lambda: 60.0, now=self.now)
+        return f"woke {swept.woken}"
+
+    # ---- Stripe's word ----
+
+    def _collect(self) -> None:
+        """Put the webhooks that left Stripe on their way."""
+        for delivery in self.stripe.deliveries():
+            if self.rng.random() < self.weather.webhook_lost:
+                self.trace.append((self.now, 0, "stripe", f"{delivery.event_type} is lost", ""))
+                continue
+            for _ in range(2 if self.rng.random() < self.weather.duplicate else 1):
+                late = timedelta(hours=30) * self.rng.random() ** 3
+                seconds = timedelta(seconds=self.rng.random() * 5)
+                at = self.now + (late if self.rng.random() < self.weather.webhook_late else seconds)
+                self.at(at, self._webhook(delivery))
+
+    def _webhook(self, delivery: Delivery) -> Thing:
+        retry = lambda _thing, _outcome: self.now + timedelta(minutes=10)  # noqa: E731
+        act = lambda ports: self._keep_webhook(ports["store"], delivery)  # noqa: E731
+        return Thing("receive_stripe", f"{delivery.event_type} {delivery.event_id}", act, retry)
+
+    def _keep_webhook(self, store: Store, delivery: Delivery) -> str:
+        return str(inbox.run(delivery.body.encode(), store=store, now=self.now).outcome)
+
+    # ---- mails ----
+
+    def _inspect(self, notice_id: str, letter: Letter) -> None:
+        self.judge.leaves_by_mail(self.posting(letter, notice_id), letter, self._began[-1])
+
+    def _arrived(self, mail: Mail) -> None:
+        who = f"{mail.letter.kind} to {mail.letter.to}"
+        self.trace.append((self.now, 1, "mail", f"{who} about {mail.letter.amount}", f"mail {mail.number}"))
+        self.on_mail(mail)
+
+    def comes_back(self, mail: Mail, trouble: MailTrouble, after: timedelta) -> None:
+        """That mail bounces (or is complained about) some time after it was accepted."""
+        letter = mail.letter
+        report = Report(
+            trouble, letter.practice, letter.client, mail.notice_id, f"message-{mail.number}", frozenset({letter.to})
+        )
+
+        def note(ports: dict[str, Any]) -> str:
+            return "noted" if mail_events.run(report, store=ports["store"], now=self.now) else "nothing new"
+
+        again = lambda _thing, _outcome: self.now + timedelta(minutes=1)  # noqa: E731
+        self.at(self.now + after, Thing("receive_mail", f"{trouble} of mail {mail.number}", note, again))
+
+    def posting(self, letter: Letter, notice_id: str) -> Posting:
+        """The row that was written before the mail service heard of the letter."""
+        blank = Posting(letter.practice, letter.client, notice_id, 1, letter.kind, self.now)
+        row = self.store.get(blank.key)
+        if not isinstance(row, Posting):
+            self.judge.fail(f"a {letter.kind} mail is sent before its sending was written down")
+        return row
+
+    # ---- the end ----
+
+    def conclude(self, most_steps: int = 20_000) -> None:
+        """Faults stop, dead letters come back, the clock runs: all work must end, and everything must agree."""
+        self.weather, self.calm, self._sweep_from = CALM, True, self.now
+        ends_at = self.steps + most_steps
+        while self.step():
+            if self.steps > ends_at:
+                due = [f"{i.key.pk}{i.key.sk} {i.due_at}" for s in range(self.store.shards) for i in self._due(s)]
+                self.judge.fail("the work does not end; due are " + ", ".join(due))
+        self.judge.check_everything(concluded=True)
+
+    def _due(self, shard: int) -> list[DueItem]:
+        return self.store.due(shard, self.now + timedelta(days=400), 20)
+
+    def story(self, last: int = 0) -> str:
+        """The trace for people: time, actor, message, outcome."""
+        lines = self.trace[-last:] if last else self.trace
+        return "\n".join(
+            f"{at:%m-%d %H:%M:%S}  {'    ' * depth}{actor:14} {label}" + (f"  -> {outcome}" if outcome else "")
+            for at, depth, actor, label, outcome in lines
+        )
+
+
+def _outcome(answer: object) -> str:
+    return answer if isinstance(answer, str) else "done"
