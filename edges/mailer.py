@@ -4,7 +4,7 @@ A letter is rendered once and its words kept under the notice's id, with a place
 a client was told can be shown again, and no kept mail opens anything. A repetition sends the kept words, so a client
 who gets a mail twice gets the same mail twice.
 
-Tags tell receive_mail_events what bounced. SES allows them letters, digits, `_` and `-` only, and ids hold more.
+Tags (edges/mail_tags.py) tell receive_mail_events what bounced.
 """
 
 import json
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
@@ -20,6 +20,7 @@ from billing.notice import Letter
 from billing.ports import Refused, TryAgain
 from edges.aws import code_of, passing_faults
 from edges.links import Links
+from edges.mail_tags import to_tag
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -114,15 +115,3 @@ class SesMailer:
 def blob_name(practice: str, client: str, notice_id: str) -> str:
     """Where a mail's words are kept: by client, so that what was written to one person can be found and erased."""
     return "/".join(("mail", *(quote(part, safe="") for part in (practice, client, notice_id)))) + ".json"
-
-
-def to_tag(text: str) -> str:
-    """Text in the characters of an SES tag, readable where it was readable: `_` and the byte's hex stand for others."""
-    return "".join(
-        c if c.isascii() and (c.isalnum() or c == "-") else "".join(f"_{b:02x}" for b in c.encode()) for c in text
-    )
-
-
-def from_tag(tag: str) -> str:
-    """The text that a tag stands for."""
-    return unquote(tag.replace("_", "%"))

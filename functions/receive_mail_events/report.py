@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from edges.mailer import from_tag
+from edges.mail_tags import from_tag
 
 
 class Trouble(StrEnum):

@@ -8,7 +8,7 @@ import json
 import time
 from typing import Final
 
-from edges.mailer import to_tag
+from edges.mail_tags import to_tag
 from infra.local.cloud import Cloud
 from infra.local.mailbox import Mail
 

@@ -33,8 +33,7 @@ class MiniStack:
         self._token = secrets.token_hex(8)
         temporary = place.folder / "tmp"
         temporary.mkdir()
-        # -B: functions start often, and their folder is removed anyway.
-        program = [sys.executable, "-B", "-m", "ministack"]
+        program = [sys.executable, "-m", "ministack"]
         self._guardian = subprocess.Popen(
             [sys.executable, "-I", "-S", guardian.__file__, str(place.folder), str(self._log), *program],
             stdin=subprocess.PIPE,

@@ -17,7 +17,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
@@ -259,6 +258,7 @@ class SetUp:
             await asyncio.to_thread(self._ministack.wait_until_ready, self.going_on.is_set)
         with self._step("Deploying template.yaml"):
             await asyncio.to_thread(self._deploy, cloud, zips)
+            zips.clear()  # 100 MB that the local cloud has now
             self._proxy.point_to(self._ministack.endpoint, cloud.outputs["ApiId"])
             webhook_secret = f"whsec_{secrets.token_hex(24)}"
             self._stripe.stripe.listen(f"{self._wanted.base_url}/webhooks/stripe", webhook_secret)
@@ -288,7 +288,7 @@ class SetUp:
         cloud.outputs = deploy(
             cloud.cloudformation,
             cloud.s3,
-            template=Path(ROOT) / "template.yaml",
+            template=ROOT / "template.yaml",
             stack=cloud.stack,
             zips=zips,
             parameters=parameters,

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rich.console import Console as Terminal
-from rich.table import Table
 
 if TYPE_CHECKING:
     from infra.local.copy import Copy
@@ -46,15 +45,15 @@ class Tell:
         with contextlib.suppress(OSError):
             out = self._terminal
             out.print(f"\n[bold]Kindbill is ready[/bold] after {seconds:.0f} s at [bold]{copy.base_url}[/bold]\n")
-            table = Table(show_header=False, box=None, padding=(0, 2, 0, 2))
-            table.add_row("Console", f"{copy.base_url}/_local", "mailbox, clock, facts, queues")
-            table.add_row("API", f"{copy.base_url}/v1", "described at /v1/openapi.json")
-            table.add_row("Stripe", f"{copy.base_url}/_local/stripe", "embedded; test cards like 4242 4242 4242 4242")
-            for scope, key in copy.keys.items():
-                table.add_row(f"Key: {scope}", key, "")
-            for person in copy.people:
-                table.add_row(person.name, f"client {person.client_id}", person.story.replace("_", " "))
-            out.print(table)
+            rows = [
+                ("Console", f"{copy.base_url}/_local", "mailbox, clock, facts, queues"),
+                ("API", f"{copy.base_url}/v1", "described at /v1/openapi.json"),
+                ("Stripe", f"{copy.base_url}/_local/stripe", "embedded; try card 4242 4242 4242 4242"),
+                *((f"Key: {scope}", key, "") for scope, key in copy.keys.items()),
+                *((p.name, f"client {p.client_id}, {p.phone}", p.story.replace("_", " ")) for p in copy.people),
+            ]
+            for name, where, what in rows:
+                out.print(f"  {name:<15} {where:<36} {what}".rstrip(), markup=False)
             out.print("\nTry, in another terminal:")
             out.print("  kindbill post examples/riverbend.835     a payer answers", markup=False)
             out.print("  kindbill clock forward 48h               and two days pass", markup=False)

@@ -18,7 +18,8 @@ from billing.notice import Letter, NoticeKind
 from billing.ports import Refused, TryAgain
 from edges import container
 from edges.links import Links
-from edges.mailer import PAY_LINK, SesMailer, blob_name, from_tag, to_tag
+from edges.mail_tags import from_tag, to_tag
+from edges.mailer import PAY_LINK, SesMailer, blob_name
 from edges.render import PAY_LINK as RENDERED_PAY_LINK
 from tests.fakes.cloud import LocalCloud
 from tests.fakes.stage import Stage

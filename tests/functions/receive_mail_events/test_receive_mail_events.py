@@ -15,7 +15,7 @@ from billing.invoice import Invoice, Source
 from billing.notice import NoticeKind, Posting
 from billing.policy import Practice
 from billing.ports import Conflict, Insert, TryAgain, Update, Write
-from edges.mailer import to_tag
+from edges.mail_tags import to_tag
 from functions.receive_mail_events.flow import run
 from functions.receive_mail_events.handler import handler
 from functions.receive_mail_events.report import Report, Trouble, reports_of
