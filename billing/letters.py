@@ -106,7 +106,8 @@ def _letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[_Written]:
         case FactKind.NOTHING_OWED:
             return [(desk.to_client(NoticeKind.NOTHING_OWED), ())] if fact.data["announce"] else ()
         case FactKind.PHONE_LOCKED:
-            return [(desk.to_client(NoticeKind.PAY_LINK_LOCKED), ())]
+            until = datetime.fromisoformat(str(fact.data["locked_until"]))
+            return [(desk.to_client(NoticeKind.PAY_LINK_LOCKED, moment=until), ())]
         case FactKind.INVOICE_PAST_DUE:
             return _past_due(fact, desk)
         case FactKind.NOTICE_BOUNCED:

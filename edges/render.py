@@ -127,6 +127,12 @@ def moment_in_words(at: datetime, time_zone: str) -> str:
     return f"{day_in_words(at, time_zone)}, {local.hour % 12 or 12}:{local.minute:02d} {half} {spoken}"
 
 
+def phone_in_words(number: str) -> str:
+    """A US number as people write it, "(202) 555-0143"; another country's stays as it is."""
+    us = re.fullmatch(r"\+1(\d{3})(\d{3})(\d{4})", number)
+    return f"({us[1]}) {us[2]}-{us[3]}" if us else number
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -138,6 +144,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "dollars": dollars,
+        "phone": phone_in_words,
         "day": day_in_words,
         "date": date_in_words,
         "moment": moment_in_words,

@@ -10,7 +10,7 @@ import pytest
 
 from billing.money import dollars
 from billing.notice import Letter, LetterItem, NoticeKind
-from edges.render import PAY_LINK, TEMPLATES, Rendered, moment_in_words, render_letter
+from edges.render import PAY_LINK, TEMPLATES, Rendered, moment_in_words, phone_in_words, render_letter
 
 TUESDAY_NINE = datetime(2026, 11, 24, 17, 0, tzinfo=UTC)
 """Tuesday, November 24, 9:00 am Pacific."""
@@ -263,3 +263,10 @@ def test_a_moment_is_said_in_the_zone_of_the_practice(zone: str, words: str) -> 
 
 def test_a_client_without_a_name_is_greeted_without_one() -> None:
     assert "Hi, your health plan" in render_letter(letter(NoticeKind.INVOICE, client_name="")).text
+
+
+@pytest.mark.parametrize(
+    ("stored", "read"), [("+12025550143", "(202) 555-0143"), ("+442071838750", "+442071838750"), ("", "")]
+)
+def test_a_phone_number_is_written_as_people_write_it(stored: str, read: str) -> None:
+    assert phone_in_words(stored) == read
