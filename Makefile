@@ -27,7 +27,7 @@ check: .venv/.synced ## lint, format, types, import contracts, template; fast
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
-	$(PY) -m infra.lint
+	AWS_DEFAULT_REGION=us-east-1 $(PY) -m infra.lint template.yaml
 	AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 .venv/bin/sam validate --lint
 
 sim: .venv/.synced ## simulated lives: SEEDS=200 of them, or SEED=7 again with its trace
