@@ -1,0 +1,457 @@
+"""What an answer of Stripe's does to the books: evidence is ranked, money is never lost, and nothing happens twice."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing.account import Account, Books, Consent
+from billing.facts import FactKind
+from billing.invoice import Invoice
+from billing.ledger import Book
+from billing.payment import (
+    CHECKOUT_LASTS,
+    RANK,
+    Attempt,
+    AttemptKind,
+    AttemptState,
+    CardDetails,
+    Enrolment,
+    Evidence,
+    next_look_up,
+)
+from billing.plan import InstalmentStatus, Plan, PlanStatus, schedule
+from billing.ports import Check, Insert, Refused, Write
+from billing.settling import settle, start_charge, start_checkout, start_setup
+from tests.billing.examples import (
+    BY_HAND,
+    ENROLLED,
+    MASTERCARD,
+    NOW,
+    PRACTICE,
+    VISA,
+    after,
+    announced,
+    books,
+    entries,
+    facts,
+    invoice,
+    kinds,
+    practice,
+)
+
+STARTED = Evidence(AttemptState.STARTED)
+UNKNOWN = Evidence(AttemptState.UNKNOWN, reason="no_answer")
+SOFT = Evidence(AttemptState.FAILED, intent_id="pi_1", reason="declined", decline="insufficient_funds")
+HARD = Evidence(AttemptState.FAILED, intent_id="pi_1", reason="declined", decline="lost_card")
+REVOKED = Evidence(AttemptState.FAILED, intent_id="pi_1", reason="declined", decline="revocation_of_authorization")
+NEW_CARD = CardDetails("pm_new", "visa", "1881", 12, 2030, "credit")
+AGREED = Enrolment("2026-11", "hash", NOW, "192.0.2.7", 20000, not_fsa=True)
+
+
+def posted(amount: int, **changes: Any) -> Evidence:
+    """Money arrived."""
+    return replace(Evidence(AttemptState.POSTED, amount=amount, intent_id="pi_1", charge_id="ch_1"), **changes)
+
+
+def charging(bill: Invoice, *rows: Any, account: Account = ENROLLED) -> tuple[Books, Attempt]:
+    """The account while this bill's charge is at Stripe."""
+    before = books(bill, *rows, account=account)
+    attempt, writes = start_charge(before, bill, VISA, NOW)
+    return after(before, writes), attempt
+
+
+def paying(*bills: Invoice, account: Account = BY_HAND, agreed: Enrolment | None = None) -> tuple[Books, Attempt]:
+    """The account while these bills are on a hosted page."""
+    before = books(*bills, account=account)
+    attempt, writes = start_checkout(before, bills, agreed, NOW)
+    return after(before, writes), attempt
+
+
+def told(at: Books, number: int, *evidence: Evidence, of: Any = PRACTICE) -> tuple[Books, list[Write]]:
+    """The account after hearing this about an attempt, in this order, and everything written."""
+    written: list[Write] = []
+    for one in evidence:
+        attempt = at.attempt(number)
+        assert attempt is not None
+        writes = settle(at, attempt, one, of, NOW)
+        at, written = after(at, writes), [*written, *writes]
+    return at, written
+
+
+# ------------------------------------------------------------------------------------------------------- starting
+
+
+def test_a_charge_is_whole_names_its_consent_and_relies_on_the_account_it_saw() -> None:
+    """LAW-2 (a recorded consent), PAY-4 (the whole invoice), invariant 3 (the account row is a guard)."""
+    before = books(announced(6250))
+    attempt, writes = start_charge(before, before.invoices[0], VISA, NOW)
+    assert (attempt.channel, attempt.amount, attempt.consent_id) == (AttemptKind.AUTOPAY, 6250, "consent_1")
+    assert (attempt.payment_method, attempt.customer) == ("pm_visa", "cus_ana")
+    assert [w.record for w in writes if isinstance(w, Check)] == [ENROLLED]
+    assert isinstance(writes[0], Insert)
+    left = after(before, writes)
+    assert left.invoices[0].open_attempt == attempt.number
+    assert left.invoices[0].due is None
+    assert left.attempts[0].due == "2026-11-20T17:05:00Z#look_up"
+
+
+def test_tries_count_per_card() -> None:
+    """AUTO-7, AUTO-6: the client put another card in place of the one that was tried."""
+    tried = announced(6250, tries=2, first_tried_at=NOW - timedelta(days=1))
+    before = books(tried, MASTERCARD)
+    same = after(before, start_charge(before, tried, VISA, NOW)[1]).invoices[0]
+    other = after(before, start_charge(before, tried, MASTERCARD, NOW)[1]).invoices[0]
+    assert (same.tries, same.first_tried_at) == (2, NOW - timedelta(days=1))
+    assert (other.tries, other.first_tried_at, other.card_id) == (0, None, "card_mc")
+
+
+def test_a_hosted_page_pays_its_invoices_whole_and_expires() -> None:
+    """PAY-4"""
+    now, attempt = paying(invoice(6250, "inv_a"), invoice(2000, "inv_b"))
+    assert [(p.invoice_id, p.amount) for p in attempt.parts] == [("inv_a", 6250), ("inv_b", 2000)]
+    assert attempt.expires_at == NOW + CHECKOUT_LASTS
+    assert {i.status for i in now.invoices} == {"processing"}
+
+
+@pytest.mark.parametrize(
+    ("bills", "code"),
+    [
+        ([], "nothing_to_pay"),
+        ([invoice(6250, paid=6250)], "nothing_to_pay"),
+        ([invoice(6250, in_review=True)], "nothing_to_pay"),
+        ([invoice(6250, open_attempt=2)], "payment_in_progress"),
+        ([invoice(49)], "below_minimum"),
+    ],
+)
+def test_what_cannot_be_paid_now_is_refused_by_name(bills: list[Invoice], code: str) -> None:
+    with pytest.raises(Refused) as refusal:
+        start_checkout(books(*bills), tuple(bills), None, NOW)
+    assert refusal.value.code == code
+
+
+def test_small_invoices_may_be_paid_together() -> None:
+    """INV-11: under 50 cents never alone."""
+    _, attempt = paying(invoice(30, "inv_a"), invoice(30, "inv_b"))
+    assert attempt.amount == 60
+
+
+def test_an_unsettled_attempt_is_looked_up_after_5_minutes_an_hour_and_daily() -> None:
+    waits = [next_look_up(NOW, n) - NOW for n in range(5)]
+    assert waits == [timedelta(minutes=5), timedelta(hours=1), *[timedelta(days=1)] * 3]
+
+
+# ------------------------------------------------------------------------------------------------------- every answer
+
+STATES = {AttemptState.STARTED: None, AttemptState.UNKNOWN: UNKNOWN, AttemptState.FAILED: SOFT}
+ANSWERS = {
+    AttemptState.STARTED: STARTED,
+    AttemptState.UNKNOWN: UNKNOWN,
+    AttemptState.FAILED: HARD,
+    AttemptState.POSTED: posted(6250),
+}
+
+
+@pytest.mark.parametrize("known", AttemptState)
+@pytest.mark.parametrize("heard", AttemptState)
+def test_only_stronger_evidence_changes_what_is_known(known: AttemptState, heard: AttemptState) -> None:
+    """posted > failed > unknown > started: what is settled stays settled."""
+    at, attempt = charging(announced(6250))
+    first = ANSWERS[known] if known is AttemptState.POSTED else STATES.get(known)
+    at, _ = told(at, attempt.number, *([first] if first else []))
+    then, writes = told(at, attempt.number, ANSWERS[heard])
+    expected = heard if RANK[heard] > RANK[known] else known
+    assert then.attempts[0].state is expected
+    if RANK[heard] <= RANK[known]:
+        assert not facts(tuple(writes))
+        assert then.invoices == at.invoices
+        assert then.account == at.account
+
+
+def test_a_posted_charge_pays_resets_the_failures_and_never_wakes_again() -> None:
+    """AUTO-6, AUTO-8"""
+    at, attempt = charging(announced(6250), account=replace(ENROLLED, failed_charges=2))
+    at, writes = told(at, attempt.number, posted(6250))
+    (paid,) = at.invoices
+    assert (paid.status, paid.paid, paid.due) == ("paid", 6250, None)
+    assert at.attempts[0].due is None
+    assert at.account.failed_charges == 0
+    assert kinds(tuple(writes)) == [FactKind.PAYMENT_POSTED]
+
+
+def test_posted_evidence_after_a_failure_is_booked() -> None:
+    """Stripe's last word counts: money that arrived is never lost, and the retry does not happen."""
+    at, attempt = charging(announced(6250))
+    at, _ = told(at, attempt.number, SOFT)
+    assert at.invoices[0].charge_at == NOW + timedelta(days=1)
+    at, _ = told(at, attempt.number, posted(6250))
+    assert (at.invoices[0].status, at.invoices[0].due) == ("paid", None)
+
+
+def test_a_second_payment_of_one_invoice_becomes_credit() -> None:
+    """Money that exceeds what is owed is the client's: the lost attempt of yesterday arrives after today's."""
+    at, first = charging(announced(6250))
+    at, _ = told(at, first.number, replace(SOFT, decline="", reason="never_reached"))
+    again = replace(at.invoices[0], charge_at=NOW, version=at.invoices[0].version)
+    second, writes = start_charge(at, again, VISA, NOW)
+    at = after(at, writes)
+    at, _ = told(at, second.number, posted(6250))
+    at, writes_late = told(at, first.number, posted(6250))
+    assert (at.invoices[0].paid, at.account.credit, at.balance) == (6250, 6250, 0)
+    assert at.attempt(first.number).excess == 6250  # type: ignore[union-attr]
+    assert {(e.book, e.amount) for e in entries(tuple(writes_late))} == {(Book.CLEARING, 6250), (Book.CREDIT, -6250)}
+
+
+@pytest.mark.parametrize("change", [{"void": True}, {"moved": 6250}, {"written_off": 6250}])
+def test_money_for_an_invoice_that_is_gone_meanwhile_becomes_credit(change: dict[str, Any]) -> None:
+    at, attempt = charging(announced(6250))
+    gone = replace(at.invoices[0], **change)
+    at = replace(at, invoices=(gone,))
+    at, _ = told(at, attempt.number, posted(6250))
+    assert (at.account.credit, at.invoices[0].paid) == (6250, 0)
+
+
+def test_a_charge_under_review_is_booked_when_it_posts_and_not_retried_when_it_fails() -> None:
+    """INV-7: the review came while the charge was at Stripe."""
+    at, attempt = charging(announced(6250))
+    at = replace(at, invoices=(replace(at.invoices[0], in_review=True),))
+    paid, _ = told(at, attempt.number, posted(6250))
+    assert paid.invoices[0].paid == 6250
+    failed, writes = told(at, attempt.number, SOFT)
+    assert (failed.invoices[0].charge_at, failed.invoices[0].open_attempt) == (None, 0)
+    assert kinds(tuple(writes)) == [FactKind.PAYMENT_FAILED]
+
+
+def test_an_unknown_answer_is_looked_up_in_five_minutes_and_blocks_the_invoice() -> None:
+    at, attempt = charging(announced(6250))
+    at, writes = told(at, attempt.number, UNKNOWN)
+    assert at.attempts[0].due == "2026-11-20T17:05:00Z#look_up"
+    assert at.invoices[0].status == "processing"
+    assert kinds(tuple(writes)) == [FactKind.PAYMENT_UNKNOWN]
+
+
+def test_nothing_learned_asks_again_later() -> None:
+    """A look-up that finds nothing must move its own wake."""
+    at, attempt = charging(announced(6250))
+    later = NOW + timedelta(minutes=5)
+    again = after(at, settle(at, at.attempts[0], STARTED, PRACTICE, later)).attempts[0]
+    assert (again.look_ups, again.look_up_at) == (1, later + timedelta(hours=1))
+    assert settle(at, again, STARTED, PRACTICE, later) == ()
+    assert attempt.look_ups == 0
+
+
+def test_a_page_that_was_left_frees_its_invoices_and_tells_nobody() -> None:
+    at, attempt = paying(invoice(6250, "inv_a"), invoice(2000, "inv_b"))
+    at, writes = told(at, attempt.number, replace(SOFT, reason="expired", decline=""))
+    assert {i.status for i in at.invoices} == {"open"}
+    assert kinds(tuple(writes)) == [FactKind.CHECKOUT_CLOSED]
+
+
+# ------------------------------------------------------------------------------------------------------- the law
+
+EVIDENCE = st.sampled_from([STARTED, UNKNOWN, SOFT, posted(6250)])
+
+
+def money(at: Books) -> object:
+    """What the books say, without how often rows were written."""
+    return (
+        [(i.invoice_id, i.status, i.paid, i.open_amount, i.due, i.open_attempt) for i in at.invoices],
+        [(a.number, a.state) for a in at.attempts],
+        (at.account.credit, at.account.autopay, at.account.failed_charges, at.balance),
+    )
+
+
+@given(st.lists(EVIDENCE, min_size=1, max_size=8))
+def test_evidence_in_any_order_and_any_number_of_times_ends_in_the_same_books(heard: list[Evidence]) -> None:
+    """The law of settling: only the strongest evidence that was ever seen counts."""
+    strongest = max(heard, key=lambda e: RANK[e.state])
+    at, attempt = charging(announced(6250))
+    ended, _ = told(at, attempt.number, *heard)
+    alone, _ = told(at, attempt.number, strongest)
+    if strongest.state in (AttemptState.FAILED, AttemptState.POSTED):
+        assert money(ended) == money(alone)
+    else:
+        assert ended.attempts[0].state is strongest.state
+        assert ended.balance == alone.balance
+
+
+@given(st.lists(st.integers(1, 9000), min_size=1, max_size=5), st.integers(1, 60000), st.lists(EVIDENCE, max_size=4))
+def test_every_cent_that_arrived_is_paid_or_credited_once(
+    amounts: list[int], arrived: int, noise: list[Evidence]
+) -> None:
+    """Invariants 1 and 2: whatever amount Stripe reports, however often."""
+    amounts = [amount + 50 for amount in amounts]
+    at, attempt = paying(*(invoice(amount, f"inv_{n}") for n, amount in enumerate(amounts)))
+    quiet = [e for e in noise if e.state is not AttemptState.POSTED]
+    at, writes = told(at, attempt.number, *quiet, posted(arrived), *noise, posted(arrived))
+    assert sum(i.paid for i in at.invoices) + at.account.credit == arrived
+    assert at.balance == sum(amounts) - sum(i.paid for i in at.invoices)
+    booked = entries(tuple(writes))
+    assert sum(e.amount for e in booked) == 0
+    assert sum(e.amount for e in booked if e.book is Book.CLEARING) == arrived
+
+
+# ------------------------------------------------------------------------------------------------------- giving up
+
+
+def test_three_charges_in_a_row_that_failed_end_autopay() -> None:
+    """AUTO-8: counted when a charge's last retry failed, whichever invoice it was for."""
+    account = ENROLLED
+    for ended in (False, False, True):
+        at, attempt = charging(announced(6250), account=account)
+        at, writes = told(at, attempt.number, HARD)
+        assert (FactKind.AUTOPAY_ENDED in kinds(tuple(writes))) is ended
+        account = replace(at.account, version=1)
+    assert not account.autopay
+
+
+def test_a_retry_to_come_does_not_count_as_a_failed_charge() -> None:
+    """AUTO-7, AUTO-8"""
+    at, attempt = charging(announced(6250), account=replace(ENROLLED, failed_charges=2))
+    at, writes = told(at, attempt.number, SOFT)
+    assert (at.account.failed_charges, at.account.autopay) == (2, True)
+    assert facts(tuple(writes))[0].data["retry_at"] == (NOW + timedelta(days=1)).isoformat()
+
+
+def test_a_revoked_authorisation_ends_the_enrolment_at_once() -> None:
+    """AUTO-7"""
+    at, attempt = charging(announced(6250))
+    at, writes = told(at, attempt.number, REVOKED)
+    assert not at.account.autopay
+    assert [f.data["reason"] for f in facts(tuple(writes)) if f.kind == FactKind.AUTOPAY_ENDED] == [
+        "authorisation_revoked"
+    ]
+    assert at.invoices[0].charge_at is None
+
+
+def in_plan(*failed: int) -> tuple[Plan, tuple[Invoice, ...]]:
+    """A plan of $250.00 over 4 weeks: two instalments issued, the second due; those in `failed` failed before."""
+    parts = list(schedule(25000, 4, NOW.date()))
+    bills = tuple(announced(6250, f"inv_part{n}", plan_id="plan_1", ordinal=n, charge_at=None) for n in range(2))
+    for n, bill in enumerate(bills):
+        status = InstalmentStatus.FAILED if n in failed else InstalmentStatus.SCHEDULED
+        parts[n] = replace(parts[n], status=status, invoice_id=bill.invoice_id)
+    plan = Plan("riverbend", "ana", "plan_1", 1, 4, NOW, (), tuple(parts), next_issue_at=NOW + timedelta(days=7))
+    return plan, bills
+
+
+def test_the_second_failed_instalment_breaks_the_plan_into_one_invoice() -> None:
+    """PLAN-7: what failed, what is open and what was never issued, to the cent, due normally."""
+    plan, (first, second) = in_plan(0)
+    at, attempt = charging(second, plan, first, account=replace(ENROLLED, active_plan="plan_1"))
+    at, writes = told(at, attempt.number, HARD)
+    (broken,) = at.plans
+    (rest,) = [i for i in at.invoices if i.open_amount]
+    assert (broken.status, broken.due, at.account.active_plan) == (PlanStatus.BROKEN, None, "")
+    assert (rest.amount, rest.charge_at) == (25000, None)
+    assert rest.remind_at is not None
+    assert rest.past_due_at is not None
+    assert {i.status for i in at.invoices if i is not rest} == {"moved_to_plan"}
+    assert sum(e.amount for e in entries(tuple(writes)) if e.book is Book.RECEIVABLE) == 0
+
+
+def test_an_instalment_whose_payment_is_on_its_way_stays_its_own_invoice() -> None:
+    """PLAN-7: money may still arrive for it."""
+    plan, (first, second) = in_plan(0)
+    at, attempt = charging(
+        second, plan, replace(first, open_attempt=99), account=replace(ENROLLED, active_plan="plan_1")
+    )
+    at, _ = told(at, attempt.number, HARD)
+    assert sorted(i.open_amount for i in at.invoices if i.open_amount) == [6250, 18750]
+    assert at.balance == 25000
+
+
+def test_the_last_instalment_completes_the_plan() -> None:
+    plan, (first, second) = in_plan()
+    parts = (replace(plan.instalments[0], status=InstalmentStatus.PAID), plan.instalments[1])
+    short = replace(plan, instalments=parts, next_issue_at=None)
+    paid = replace(first, paid=6250)
+    at, attempt = charging(second, short, paid, account=replace(ENROLLED, active_plan="plan_1"))
+    at, writes = told(at, attempt.number, posted(6250))
+    assert at.plans[0].status is PlanStatus.COMPLETED
+    assert at.account.active_plan == ""
+    assert kinds(tuple(writes)) == [FactKind.PAYMENT_POSTED, FactKind.PLAN_COMPLETED]
+
+
+# ------------------------------------------------------------------------------------------------------- saving cards
+
+
+def saving(agreed: Enrolment | None, *bills: Invoice, of: Any = PRACTICE, **card: Any) -> tuple[Books, list[Write]]:
+    """Ana saves a card on the hosted page, having agreed to this."""
+    before = books(*bills, account=BY_HAND)
+    attempt, writes = start_setup(before, agreed, NOW)
+    evidence = Evidence(AttemptState.POSTED, card=replace(NEW_CARD, **card), reusable=True)
+    return told(after(before, writes), attempt.number, evidence, of=of)
+
+
+def test_enrolment_records_the_consent_and_its_cap() -> None:
+    """AUTO-1, AUTO-2: text version, hash, time, address, and the limit."""
+    at, writes = saving(AGREED)
+    (consent,) = [w.record for w in writes if isinstance(w.record, Consent)]
+    assert (consent.text_version, consent.text_hash, consent.agreed_at, consent.ip) == (
+        "2026-11",
+        "hash",
+        NOW,
+        "192.0.2.7",
+    )
+    assert (at.account.autopay, at.account.cap, at.account.consent_id) == (True, 20000, consent.consent_id)
+    assert at.default_card is not None
+    assert at.default_card.shown == "Visa ending 1881"
+
+
+def test_saving_a_card_without_agreeing_enrols_nobody() -> None:
+    """AUTO-1"""
+    at, writes = saving(None)
+    assert not at.account.autopay
+    assert kinds(tuple(writes)) == [FactKind.CARD_SAVED]
+
+
+@pytest.mark.parametrize(
+    ("agreed", "card", "reason"),
+    [
+        (AGREED, {"fsa": True}, "fsa_card"),
+        (replace(AGREED, not_fsa=False), {}, "fsa_not_declared"),
+    ],
+)
+def test_a_health_account_card_is_saved_but_never_enrolled(
+    agreed: Enrolment, card: dict[str, Any], reason: str
+) -> None:
+    """PAY-6: by what the card says of itself, and unknown counts as ordinary only after the client's declaration."""
+    at, writes = saving(agreed, **card)
+    assert not at.account.autopay
+    assert at.default_card is not None
+    assert [(f.kind, f.data["reason"]) for f in facts(tuple(writes))] == [(FactKind.AUTOPAY_REFUSED, reason)]
+    allowed, _ = saving(agreed, of=practice(fsa_autopay=True), **card)
+    assert allowed.account.autopay
+
+
+def test_invoices_already_open_are_charged_only_if_ticked() -> None:
+    """AUTO-1"""
+    at, writes = saving(replace(AGREED, join=("inv_a",)), invoice(6250, "inv_a"), invoice(2000, "inv_b"))
+    joined = [f.data["invoice_id"] for f in facts(tuple(writes)) if f.kind == FactKind.INVOICE_JOINED_AUTOPAY]
+    assert joined == ["inv_a"]
+    assert all(i.charge_at is None for i in at.invoices)
+
+
+def test_enrolling_with_more_ticked_invoices_than_fit_a_commit_takes_what_fits() -> None:
+    """A commit has at most 100 writes: the payment must be booked whatever was ticked with it."""
+    bills = tuple(invoice(6250, f"inv_{n:03}") for n in range(130))
+    agreed = replace(AGREED, join=tuple(b.invoice_id for b in bills[40:]))
+    before = books(*bills, account=BY_HAND)
+    attempt, writes = start_checkout(before, bills[:40], agreed, NOW)
+    at, written = told(after(before, writes), attempt.number, posted(40 * 6250, card=NEW_CARD, reusable=True))
+    assert len(written) <= 100
+    assert sum(i.paid for i in at.invoices) == 40 * 6250
+    assert at.account.autopay
+    assert FactKind.INVOICE_JOINED_AUTOPAY in kinds(tuple(written))
+
+
+def test_the_same_card_saved_again_is_one_card() -> None:
+    at, _ = saving(AGREED)
+    attempt, writes = start_setup(at, None, NOW)
+    at = after(at, writes)
+    at, _ = told(at, attempt.number, Evidence(AttemptState.POSTED, card=NEW_CARD, reusable=True))
+    assert len(at.cards) == 1
