@@ -19,16 +19,16 @@ SDK's own retry or a redelivered message, makes it once.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import stripe
 
 from billing.ids import stripe_key
-from billing.payment import RANK, Attempt, AttemptKind, AttemptState, CardDetails, Evidence
+from billing.payment import RANK, Attempt, AttemptKind, AttemptState, Evidence
 from billing.ports import Checkout, TryAgain
+from edges.stripe_answers import of_decline, of_intent, of_session
 
 if TYPE_CHECKING:
-    from stripe.checkout import Session
     from stripe.params import PaymentIntentCreateParams
     from stripe.params.checkout import SessionCreateParams
 
@@ -44,7 +44,6 @@ OPENING_TAKES: Final = timedelta(minutes=2)
 attempt's; made from the attempt, because a repetition must carry the same parameters."""
 PRODUCT_NAME: Final = "Your balance"
 """What the hosted page says is paid for: nothing about health (LAW-1)."""
-HEALTH_ACCOUNT_WORDS: Final = ("FSA", "HSA", "HRA", "HEALTH SAVINGS", "HEALTH REIMBURSEMENT", "FLEXIBLE SPENDING")
 
 
 def stripe_client(key: str, base: str, http_client: stripe.HTTPClient | None = None) -> stripe.StripeClient:
@@ -89,7 +88,7 @@ class StripeCards:
         try:
             intent = self._stripe.payment_intents.create(asked, {"idempotency_key": _key(attempt, "charge")})
         except stripe.CardError as declined:
-            return _declined(declined)
+            return of_decline(declined)
         except stripe.InvalidRequestError as refused:
             return Evidence(AttemptState.FAILED, reason="refused_by_processor", decline=refused.code or "")
         except stripe.StripeError as error:
@@ -98,7 +97,7 @@ class StripeCards:
             if _is_unanswered(error):
                 return Evidence(AttemptState.UNKNOWN, reason="no_answer")
             raise
-        return _of_intent(intent)
+        return of_intent(intent)
 
     def find_charge(self, attempt: Attempt) -> Evidence | None:
         """Look the attempt up among its customer's intents since it started; None where the full list lacks it."""
@@ -112,7 +111,7 @@ class StripeCards:
                 }
             )
             ours = [i for i in intents.auto_paging_iter() if _attempt_id(i) == attempt.attempt_id]
-        return max(map(_of_intent, ours), key=lambda evidence: RANK[evidence.state], default=None)
+        return max(map(of_intent, ours), key=lambda evidence: RANK[evidence.state], default=None)
 
     def open_checkout(self, attempt: Attempt, return_url: str, cancel_url: str) -> Checkout:
         """Open the hosted page for the attempt: to pay, or, where it only saves a card, to set it up."""
@@ -151,14 +150,14 @@ class StripeCards:
                     ]
                 },
             )
-        return _of_session(session)
+        return of_session(session)
 
     def close_checkout(self, attempt: Attempt) -> Evidence:
         """Expire the hosted page if it is still open, then tell what became of it."""
         assert attempt.session_id, f"{attempt.attempt_id} has no page to close"
         try:
             with _asking():
-                return _of_session(self._stripe.checkout.sessions.expire(attempt.session_id))
+                return of_session(self._stripe.checkout.sessions.expire(attempt.session_id))
         except stripe.InvalidRequestError:  # no longer open, or a payment on it is being processed: see which
             return self.read_checkout(attempt)
 
@@ -204,111 +203,6 @@ def _payment_page(attempt: Attempt) -> "SessionCreateParams":
     if attempt.save_card:
         page["payment_intent_data"]["setup_future_usage"] = "off_session"
     return page
-
-
-# ------------------------------------------------------------------------------------------- what answers mean
-
-
-def _of_intent(intent: stripe.PaymentIntent) -> Evidence:
-    """The evidence in a payment intent whose latest charge is expanded."""
-    charge = intent.latest_charge if isinstance(intent.latest_charge, stripe.Charge) else None
-    method = intent.payment_method
-    if intent.status == "succeeded":
-        return Evidence(
-            AttemptState.POSTED,
-            amount=intent.amount_received,
-            intent_id=intent.id,
-            charge_id=charge.id if charge else "",
-            card=_card_of_intent(method, charge),
-            reusable=intent.setup_future_usage == "off_session" and _is_kept(method),
-        )
-    if intent.status in ("processing", "requires_capture"):
-        return Evidence(AttemptState.UNKNOWN, intent_id=intent.id, reason="processing")
-    if intent.status == "requires_action":
-        return _failed(intent.id, "authentication_required", "authentication_required")
-    error = intent.last_payment_error
-    if error is not None:
-        code = error.decline_code or error.code or ""
-        return _failed(intent.id, _reason(error.code, error.decline_code), code)
-    # Created but not confirmed, or called off: without our confirmation it never takes money.
-    return _failed(intent.id, "refused_by_processor", intent.cancellation_reason or intent.status)
-
-
-def _of_session(session: "Session") -> Evidence:
-    """The evidence in a Checkout session. Open, or complete with the money still on its way, is STARTED."""
-    if session.status == "expired":
-        return Evidence(AttemptState.FAILED, session_id=session.id, reason="expired")
-    intent, setup = session.payment_intent, session.setup_intent
-    if session.status == "complete" and isinstance(intent, stripe.PaymentIntent) and session.payment_status == "paid":
-        return _with_session(_of_intent(intent), session.id)
-    if session.status == "complete" and isinstance(setup, stripe.SetupIntent) and setup.status == "succeeded":
-        method = setup.payment_method
-        return Evidence(
-            AttemptState.POSTED,
-            intent_id=setup.id,
-            session_id=session.id,
-            card=_card_of_method(method) if isinstance(method, stripe.PaymentMethod) else None,
-            reusable=setup.usage == "off_session",
-        )
-    return Evidence(AttemptState.STARTED, session_id=session.id)
-
-
-def _with_session(evidence: Evidence, session_id: str) -> Evidence:
-    return Evidence(**{**vars(evidence), "session_id": session_id})
-
-
-def _declined(error: stripe.CardError) -> Evidence:
-    """A 402: the intent is in the error."""
-    details = error.error
-    decline = details.decline_code if details else None
-    intent = details.payment_intent if details else None
-    return _failed(intent.id if intent else "", _reason(error.code, decline), decline or error.code or "")
-
-
-def _reason(code: str | None, decline_code: str | None) -> str:
-    return "authentication_required" if "authentication_required" in (code, decline_code) else "declined"
-
-
-def _failed(intent_id: str, reason: str, decline: str) -> Evidence:
-    return Evidence(AttemptState.FAILED, intent_id=intent_id, reason=reason, decline=decline)
-
-
-def _card_of_intent(method: "str | stripe.PaymentMethod | None", charge: stripe.Charge | None) -> CardDetails | None:
-    """The card that paid: as its payment method describes it where the answer has that, else as the charge does."""
-    if isinstance(method, stripe.PaymentMethod):
-        return _card_of_method(method)
-    details = charge.payment_method_details if charge else None
-    if method is None or details is None or details.card is None:
-        return None
-    return _card(method, details.card)
-
-
-def _card_of_method(method: stripe.PaymentMethod) -> CardDetails | None:
-    return _card(method.id, method.card) if method.card is not None else None
-
-
-def _card(payment_method: str, face: Any) -> CardDetails:
-    """A card as a charge or a payment method describes it. PAY-6: what it says of itself as a health account counts,
-    though it seldom says anything: the client's declaration stays the rule."""
-    product = f"{getattr(face, 'description', None) or ''} {getattr(face, 'issuer', None) or ''}".upper()
-    return CardDetails(
-        payment_method=payment_method,
-        brand=face.brand or "card",
-        last4=face.last4 or "",
-        exp_month=face.exp_month,
-        exp_year=face.exp_year,
-        funding=face.funding or "unknown",
-        fingerprint=getattr(face, "fingerprint", None) or "",
-        fsa=any(words in product for words in HEALTH_ACCOUNT_WORDS),
-    )
-
-
-def _is_kept(method: "str | stripe.PaymentMethod | None") -> bool:
-    """Whether the card is attached to a customer, as far as the answer tells; an unexpanded one does not."""
-    return isinstance(method, stripe.PaymentMethod) and method.customer is not None
-
-
-# --------------------------------------------------------------------------------------------------- what errors mean
 
 
 def _did_nothing(error: stripe.StripeError) -> bool:
