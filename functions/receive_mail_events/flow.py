@@ -11,7 +11,8 @@ from billing.account import Books, Contact
 from billing.autopay import NoCharge, no_charge
 from billing.facts import Fact, FactKind
 from billing.ids import Key, contact_key, facts_pk, practice_key, segment
-from billing.notice import Posting
+from billing.notice import NoticeKind, Posting
+from billing.plan import Plan
 from billing.policy import Practice
 from billing.ports import Conflict, Insert, Store, TryAgain, Update, Write
 from functions.receive_mail_events.report import Report, Trouble
@@ -72,7 +73,8 @@ def _bounced(posting: Posting, report: Report, now: datetime) -> Fact:
 
 
 def _cancelled_charges(posting: Posting, store: Store, now: datetime) -> tuple[Write, ...]:
-    """Every charge announced by this mail that has not been sent; the invoice goes back to its reminders."""
+    """Every charge announced by this mail that has not been sent; the invoice goes back to its reminders. A plan whose
+    schedule came back has announced nothing."""
     practice = store.get(practice_key(posting.practice))
     assert isinstance(practice, Practice), f"no practice {posting.practice}"
     books = Books.expect(store, posting.practice, posting.client)
@@ -80,7 +82,14 @@ def _cancelled_charges(posting: Posting, store: Store, now: datetime) -> tuple[W
     for invoice in books.invoices:
         if invoice.notice_id == posting.notice_id and invoice.charge_at is not None and not invoice.open_attempt:
             writes += no_charge(books, invoice, practice, NoCharge.NOTICE_BOUNCED, now)
+    if posting.notice is NoticeKind.PLAN_SCHEDULE:
+        writes += [Update(_unannounced(p)) for p in books.plans if p.plan_id == books.account.active_plan]
     return tuple(writes)
+
+
+def _unannounced(plan: Plan) -> Plan:
+    """The schedule did not arrive: each instalment now needs its own reminder as its notice (PLAN-5, AUTO-3)."""
+    return replace(plan, notice_at=None, version=plan.version + 1)
 
 
 def _marked_contact(report: Report, store: Store) -> tuple[Write, ...]:

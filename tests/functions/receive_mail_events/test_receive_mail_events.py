@@ -13,6 +13,7 @@ from billing.facts import Fact, FactKind
 from billing.ids import contact_key, facts_pk
 from billing.invoice import Invoice, Source
 from billing.notice import NoticeKind, Posting
+from billing.plan import Instalment, Plan
 from billing.policy import Practice
 from billing.ports import Conflict, Insert, TryAgain, Update, Write
 from edges.mail_tags import to_tag
@@ -101,6 +102,24 @@ def test_the_facts_tell_staff_and_name_why_the_charge_did_not_happen(store: Memo
     assert (bounced.kind, bounced.item, bounced.version) == (FactKind.NOTICE_BOUNCED, POSTING.key.sk, 1)
     assert bounced.data == {"notice": "charge_notice", "bounce": "bounced", "message_id": "0100017a-message"}
     assert (cancelled.kind, cancelled.data["reason"]) == (FactKind.CHARGE_CANCELLED, "notice_bounced")
+
+
+def test_a_plan_whose_schedule_came_back_has_announced_nothing() -> None:
+    """PLAN-5, AUTO-3: its instalments then need a notice of their own."""
+    schedule = replace(POSTING, notice=NoticeKind.PLAN_SCHEDULE, invoice_ids=())
+    weekly = Instalment(62_50, date(2026, 11, 27))
+    plan = Plan("elm_street", "ana", "plan_1", 1, 4, NOON, (), (weekly,) * 4, notice_at=NOON)
+    store = MemoryStore()
+    store.commit(
+        Insert(Practice("elm_street", 1, "Elm Street", "America/Denver", "+13035550100", "desk@elm.example")),
+        Insert(Account("elm_street", "ana", 1, autopay=True, default_card="card_1", active_plan="plan_1")),
+        Insert(Contact("elm_street", "ana", 1, "Ana", "Ana@example.com", "+13035550111")),
+        *(Insert(row) for row in (schedule, SENT, plan)),
+    )
+    assert run(BOUNCE, store=store, now=NOON)
+    stored = store.get(plan.key)
+    assert isinstance(stored, Plan)
+    assert (stored.notice_at, stored.version) == (None, 2)
 
 
 def test_a_permanent_bounce_marks_the_address(store: MemoryStore) -> None:
