@@ -274,9 +274,10 @@ WHY_AUTOPAY_ENDED = {
 
 
 def _autopay_off(fact: Fact, desk: Desk) -> Iterable[_Written]:
-    """Client and provider are told (AUTO-8)."""
-    code = str(fact.data["reason"])
-    letter = desk.to_client(NoticeKind.AUTOPAY_OFF, reason=WHY_AUTOPAY_ENDED[code])
+    """Client and provider are told (AUTO-8). A card that was refused ends nothing that is on with another (PAY-6)."""
+    code, card = str(fact.data["reason"]), desk.books.default_card
+    shown = card.shown if card else ""
+    letter = desk.to_client(NoticeKind.AUTOPAY_OFF, reason=WHY_AUTOPAY_ENDED[code], card=shown)
     if code in ("client", "fsa_card", "fsa_not_declared"):
         return [(letter, ())]
     reason = f"Automatic payments of client {fact.client} were turned off ({code.replace('_', ' ')})."
