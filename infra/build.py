@@ -33,7 +33,7 @@ VERBS: Final[Mapping[str, tuple[str, ...]]] = {
     "read_claims": ("pydantic",),
     "issue_invoice": ("tzdata",),
     "charge_autopay": ("stripe", "tzdata"),
-    "create_plan": ("pydantic", "stripe", "tzdata"),
+    "create_plan": ("phonenumbers", "pydantic", "stripe", "tzdata"),
     "send_email": ("jinja2", "tzdata"),
     "receive_stripe": (),
     "settle_payment": ("stripe", "tzdata"),
