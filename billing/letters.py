@@ -8,7 +8,7 @@ by nobody (INV-9, AUTO-5).
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from billing import autopay
 from billing.account import Books, Contact
@@ -19,9 +19,9 @@ from billing.facts import Fact, FactKind
 from billing.ids import digest
 from billing.invoice import Invoice, Source
 from billing.notice import Letter, LetterItem, NoticeKind
-from billing.payment import Attempt
+from billing.payment import Attempt, Part
 from billing.period import local_date, whole_minute
-from billing.plan import CHARGE_AFTER_ISSUE, issue_instant
+from billing.plan import CHARGE_AFTER_ISSUE, Plan, issue_instant, paid_off
 from billing.policy import Practice, Provider
 from billing.ports import Write
 
@@ -178,12 +178,33 @@ def _attempt(fact: Fact, desk: Desk) -> Attempt:
 
 
 def _items(attempt: Attempt, books: Books) -> tuple[LetterItem, ...]:
-    items = []
+    items: list[LetterItem] = []
     for part in attempt.parts:
         invoice = books.invoice(part.invoice_id)
-        if invoice is not None:
+        plan = books.plan(invoice.plan_id) if invoice else None
+        if plan is not None and invoice is not None:
+            items += _instalment_items(attempt, part, invoice, plan, books)
+        elif invoice is not None:
             items.append(LetterItem(_label(invoice), part.amount, invoice.issued_at))
     return tuple(items)
+
+
+def _instalment_items(
+    attempt: Attempt, part: Part, instalment: Invoice, plan: Plan, books: Books
+) -> Iterable[LetterItem]:
+    """What this instalment paid off, after the payments that arrived before it."""
+    of_plan = {i.invoice_id for i in books.invoices if i.plan_id == plan.plan_id}
+    when = _arrived(attempt)
+    before = sum(p.amount for a in books.attempts if _arrived(a) < when for p in a.parts if p.invoice_id in of_plan)
+    for share in paid_off(plan, before, part.amount):
+        covered = books.invoice(share.invoice_id)
+        label = f"Instalment {instalment.ordinal + 1}, toward your bill"
+        yield LetterItem(label, share.amount, covered.issued_at if covered else None)
+
+
+def _arrived(attempt: Attempt) -> tuple[datetime, int]:
+    """Where a payment stands among the others; one that has not arrived comes after all that have."""
+    return attempt.posted_at or datetime.max.replace(tzinfo=UTC), attempt.number
 
 
 def _label(invoice: Invoice) -> str:

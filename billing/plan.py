@@ -12,7 +12,7 @@ from typing import ClassVar
 from billing.facts import WakeKind
 from billing.ids import Key, account_pk, segment
 from billing.invoice import due_text
-from billing.money import Cents, split_evenly
+from billing.money import Cents, apply_oldest_first, split_evenly
 from billing.payment import Part
 from billing.period import morning
 
@@ -98,6 +98,15 @@ def schedule(total: Cents, weeks: int, start_on: date) -> tuple[Instalment, ...]
     return tuple(
         Instalment(amount, start_on + timedelta(weeks=week)) for week, amount in enumerate(split_evenly(total, weeks))
     )
+
+
+def paid_off(plan: Plan, paid_before: Cents, amount: Cents) -> tuple[Part, ...]:
+    """What `amount` cents of instalment payments pay off of the plan's invoices, the oldest first, when `paid_before`
+    were paid on it before: what a receipt itemises (PAY-11)."""
+    applied, _ = apply_oldest_first(paid_before, (part.amount for part in plan.covers))
+    left = tuple(part.amount - done for part, done in zip(plan.covers, applied, strict=True))
+    now, _ = apply_oldest_first(amount, left)
+    return tuple(Part(part.invoice_id, share) for part, share in zip(plan.covers, now, strict=True) if share)
 
 
 def issue_instant(on: date, time_zone: str, now: datetime) -> datetime:

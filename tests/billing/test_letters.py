@@ -246,6 +246,28 @@ def test_why_autopay_ended_is_a_sentence(reason: str) -> None:
     assert mail.reason.endswith(".")
 
 
+def test_the_receipt_of_an_instalment_says_which_bills_it_paid_off() -> None:
+    """PAY-11: $62.50 of a plan over bills of $80.00 and $170.00; the first instalment took $62.50 of the older."""
+    older, newer = (
+        invoice(a, f"inv_{a}", moved=a, issued_at=NOW - timedelta(days=d)) for a, d in ((8000, 9), (17000, 2))
+    )
+    plan = replace(PLAN, covers=(Part("inv_8000", 8000), Part("inv_17000", 17000)))
+    parts = [replace(PART, invoice_id=f"inv_part{n}", ordinal=n, paid=6250, charge_at=None) for n in range(2)]
+    paid = [
+        replace(CHARGED, number=n + 1, parts=(Part(p.invoice_id, 6250),), posted_at=NOW + timedelta(weeks=n))
+        for n, p in enumerate(parts)
+    ]
+    at = desk(older, newer, plan, *parts, *paid)
+    first, second = (mails(fact(FactKind.PAYMENT_POSTED, attempt=n, amount=6250), at)[0].items for n in (1, 2))
+    assert [(item.label, item.amount, item.on) for item in first] == [
+        ("Instalment 1, toward your bill", 6250, older.issued_at)
+    ]
+    assert [(item.label, item.amount, item.on) for item in second] == [
+        ("Instalment 2, toward your bill", 1750, older.issued_at),
+        ("Instalment 2, toward your bill", 4500, newer.issued_at),
+    ]
+
+
 # ------------------------------------------------------------------------------------------------------- reminders
 
 
