@@ -1,0 +1,170 @@
+"""Double entry: what docs/money.md works out by hand is what the product books, and everything sums to zero.
+
+Each test is one worked example of that page, with its numbers, posted by the decision that posts it in production.
+"""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing.account import Books
+from billing.claim_state import ReceivedResult
+from billing.gates import judge
+from billing.invoice import Invoice
+from billing.issuing import issue
+from billing.ledger import Book, Entry, balanced, invoice_issued, payment_posted, receivable_moved
+from billing.payment import AttemptState, Evidence
+from billing.planning import Agreement, issue_instalment, make_plan
+from billing.ports import Write
+from billing.settling import settle, start_charge, start_checkout
+from tests.billing.claim_examples import OWES_62_50, SUBMITTED
+from tests.billing.examples import BY_HAND, NOW, PRACTICE, VISA, after, announced, books, entries, invoice
+
+Booked = dict[tuple[str, str], int]
+
+POSTED = Evidence(AttemptState.POSTED, intent_id="pi_1", charge_id="ch_1")
+DECLINED = Evidence(AttemptState.FAILED, reason="declined", decline="lost_card")
+
+
+def booked(writes: tuple[Write, ...]) -> Booked:
+    """(account, item) -> cents, of one commit."""
+    totals: Counter[tuple[str, str]] = Counter()
+    for entry in entries(writes):
+        totals[entry.book, entry.item] += entry.amount
+    return dict(totals)
+
+
+def charged(at: Books, bill: Invoice, evidence: Evidence, now: datetime = NOW) -> tuple[Books, Booked]:
+    """The account after this bill's charge had that answer, and what was booked."""
+    attempt, writes = start_charge(at, bill, VISA, now)
+    at = after(at, writes)
+    writes = settle(at, attempt, evidence, PRACTICE, now)
+    return after(at, writes), booked(writes)
+
+
+def test_an_issued_invoice() -> None:
+    """docs/money.md, Issued: $62.50. INV-1, LAW-3."""
+    result = ReceivedResult("riverbend", OWES_62_50, "receipt_1", NOW)
+    judgement = judge(OWES_62_50, submitted=SUBMITTED, earlier=(), accept_test_files=False, bill_reviewable=False)
+    writes = issue(result, SUBMITTED, None, judgement, PRACTICE, NOW)
+    (bill,) = [w.record for w in writes if isinstance(w.record, Invoice)]
+    assert booked(writes) == {
+        (Book.RECEIVABLE, bill.invoice_id): 6250,
+        (Book.PATIENT_RESPONSIBILITY, bill.invoice_id): -6250,
+    }
+
+
+def test_a_paid_invoice() -> None:
+    """docs/money.md, Paid: $62.50."""
+    at = books(announced(6250, "inv_a"))
+    _, entries_of_it = charged(at, at.invoices[0], replace(POSTED, amount=6250))
+    assert entries_of_it == {(Book.CLEARING, ""): 6250, (Book.RECEIVABLE, "inv_a"): -6250}
+
+
+def test_two_invoices_paid_together() -> None:
+    """docs/money.md, Paid together: $62.50 and $20.00."""
+    bills = (invoice(6250, "inv_a"), invoice(2000, "inv_b"))
+    before = books(*bills, account=BY_HAND)
+    attempt, writes = start_checkout(before, bills, None, NOW)
+    writes = settle(after(before, writes), attempt, replace(POSTED, amount=8250), PRACTICE, NOW)
+    assert booked(writes) == {
+        (Book.CLEARING, ""): 8250,
+        (Book.RECEIVABLE, "inv_a"): -6250,
+        (Book.RECEIVABLE, "inv_b"): -2000,
+    }
+
+
+def test_an_overpaid_invoice_leaves_credit() -> None:
+    """docs/money.md, Overpaid: $62.50 arrive where $20.00 are still owed."""
+    at = books(announced(6250, "inv_a"))
+    attempt, writes = start_charge(at, at.invoices[0], VISA, NOW)
+    at = after(at, writes)
+    at = replace(at, invoices=(replace(at.invoices[0], written_off=4250),))
+    writes = settle(at, attempt, replace(POSTED, amount=6250), PRACTICE, NOW)
+    assert booked(writes) == {
+        (Book.CLEARING, ""): 6250,
+        (Book.RECEIVABLE, "inv_a"): -2000,
+        (Book.CREDIT, ""): -4250,
+    }
+    assert after(at, writes).account.credit == 4250
+
+
+def the_plan() -> tuple[Books, str, Booked]:
+    """$150.00 and $100.00 over 4 weeks, from today."""
+    before = books(invoice(15000, "inv_a"), invoice(10000, "inv_b"))
+    plan, writes = make_plan(before, PRACTICE, 4, date(2026, 11, 20), Agreement(), NOW)
+    at = after(before, writes)
+    return replace(at, plans=(replace(plan, notice_at=NOW),)), plan.plan_id, booked(writes)
+
+
+def issued(at: Books, week: int) -> tuple[Books, Invoice, Booked]:
+    writes = issue_instalment(at, at.plans[0], PRACTICE, NOW + timedelta(weeks=week))
+    at = after(at, writes)
+    (bill,) = [i for i in at.invoices if i.plan_id and i.ordinal == week]
+    return at, bill, booked(writes)
+
+
+def test_invoices_moved_to_a_plan() -> None:
+    """docs/money.md, Moved to a plan: $150.00 and $100.00. PLAN-4, PLAN-11."""
+    at, plan_id, entries_of_it = the_plan()
+    assert entries_of_it == {
+        (Book.RECEIVABLE, "inv_a"): -15000,
+        (Book.RECEIVABLE, "inv_b"): -10000,
+        (Book.RECEIVABLE, plan_id): 25000,
+    }
+    assert at.balance == 25000
+
+
+def test_an_issued_instalment_and_its_payment() -> None:
+    """docs/money.md, Instalment issued and Instalment paid: $62.50. PLAN-5."""
+    at, plan_id, _ = the_plan()
+    at, bill, entries_of_it = issued(at, 0)
+    assert entries_of_it == {(Book.RECEIVABLE, plan_id): -6250, (Book.RECEIVABLE, bill.invoice_id): 6250}
+    at, entries_of_payment = charged(at, bill, replace(POSTED, amount=6250))
+    assert entries_of_payment == {(Book.CLEARING, ""): 6250, (Book.RECEIVABLE, bill.invoice_id): -6250}
+    assert at.balance == 18750
+
+
+def test_a_broken_plan() -> None:
+    """docs/money.md, Plan broken: one instalment paid, two failed, one never issued: $187.50 are left. PLAN-7."""
+    at, plan_id, _ = the_plan()
+    at, paid, _ = issued(at, 0)
+    at, _ = charged(at, paid, replace(POSTED, amount=6250))
+    at, second, _ = issued(at, 1)
+    at, _ = charged(at, second, DECLINED)
+    at, third, _ = issued(at, 2)
+    at, entries_of_it = charged(at, third, DECLINED)
+    (rest,) = [i for i in at.invoices if i.open_amount]
+    assert entries_of_it == {
+        (Book.RECEIVABLE, second.invoice_id): -6250,
+        (Book.RECEIVABLE, third.invoice_id): -6250,
+        (Book.RECEIVABLE, plan_id): -6250,
+        (Book.RECEIVABLE, rest.invoice_id): 18750,
+    }
+    assert rest.amount == at.balance == 18750
+
+
+# ------------------------------------------------------------------------------------------------------- in general
+
+CENTS = st.integers(0, 1_000_000)
+
+
+@given(CENTS, st.lists(st.tuples(st.sampled_from(["inv_a", "inv_b", "inv_c"]), CENTS), max_size=6))
+def test_every_posting_sums_to_zero_and_holds_no_empty_entry(excess: int, applied: list[tuple[str, int]]) -> None:
+    """Invariant 1"""
+    for posting in (
+        invoice_issued("inv_a", excess),
+        payment_posted(applied, excess),
+        receivable_moved(applied, "plan"),
+    ):
+        assert sum(entry.amount for entry in posting) == 0
+        assert all(entry.amount for entry in posting)
+
+
+def test_entries_that_do_not_balance_are_a_mistake() -> None:
+    with pytest.raises(AssertionError, match="do not balance"):
+        balanced(Entry(Book.RECEIVABLE, "inv_a", 1), Entry(Book.CREDIT, "", -2))
