@@ -145,13 +145,13 @@ class Console:
 
     async def _card(self, copy: Copy, request: Request) -> Response:
         body = await body_of(request)
-        autopay, cap = body.get("autopay", False), body.get("cap")
+        number, autopay, cap = text_in(body, "number"), body.get("autopay", False), body.get("cap")
         if not isinstance(autopay, bool):
             raise Problem(400, "Unreadable", "autopay is true or false")
         if cap is not None and (not isinstance(cap, int) or isinstance(cap, bool) or cap <= 0):
             raise Problem(400, "Unreadable", "cap is a whole number of cents, or left out")
         client_id = request.path_params["client_id"]
-        await copy.save_card(client_id, text_in(body, "number"), autopay=autopay, cap=cap)
+        await copy.save_card(client_id, number, autopay=autopay, cap=cap)
         return JSONResponse(await asyncio.to_thread(copy.account, client_id))
 
     async def _queues(self, copy: Copy, request: Request) -> Response:  # noqa: ARG002

@@ -7,7 +7,7 @@ that SES answered stands in both.
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -41,13 +41,17 @@ class Mail:
         return asdict(self)
 
 
-def read_mailbox(cloud: Cloud, facts: list[Fact]) -> list[Mail]:
-    """All mails, newest first. A mail that no NoticeSent claims (its sender crashed, and sent it again) says so by an
-    empty `kind` and the real time."""
-    sent = {f.data["message_id"]: f for f in facts if f.kind == FactKind.NOTICE_SENT and "message_id" in f.data}
+def read_mailbox(cloud: Cloud, facts: Iterable[Fact]) -> list[Mail]:
+    """All mails, newest first."""
     answer = httpx.get(f"{cloud.endpoint}/_ministack/ses/messages", timeout=20, trust_env=False)
     accounts: Mapping[str, list[dict[str, Any]]] = answer.raise_for_status().json()["messages"]
-    messages = [message for account in accounts.values() for message in account]
+    return join([message for account in accounts.values() for message in account], facts)
+
+
+def join(messages: Sequence[dict[str, Any]], facts: Iterable[Fact]) -> list[Mail]:
+    """Messages in the order sent -> mails, newest first. One that no NoticeSent claims (its sender crashed, and sent it
+    again) says so by an empty `kind` and the real time."""
+    sent = {f.data["message_id"]: f for f in facts if f.kind == FactKind.NOTICE_SENT and "message_id" in f.data}
     return [_mail(message, sent.get(message["MessageId"])) for message in reversed(messages)]
 
 

@@ -31,14 +31,18 @@ ANSWER_WITHIN_S: Final = 40.0
 
 
 class Proxy:
-    """An ASGI app. Closed until it knows where the API is."""
+    """An ASGI app, closed until it knows where the API is. `transport`: what carries requests; the network's own if
+    left out."""
 
-    def __init__(self) -> None:
+    def __init__(self, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self.open = 0
         """Requests that have come in and are not answered yet."""
         self._target = ""
         self._client = httpx.AsyncClient(
-            timeout=ANSWER_WITHIN_S, trust_env=False, limits=httpx.Limits(max_connections=None)
+            timeout=ANSWER_WITHIN_S,
+            trust_env=False,
+            limits=httpx.Limits(max_connections=None),
+            transport=transport,
         )
 
     def point_to(self, endpoint: str, api_id: str) -> None:

@@ -21,9 +21,12 @@ NOTHING_LEFT_WITHIN_S = 10.0
 
 
 class Launched:
-    """A copy that runs. `base_url`: its one address · `temporary`: where it may write."""
+    """A copy that runs. `base_url`: its one address · `temporary`: where it may write.
 
-    def __init__(self, folder: Path) -> None:
+    `settings`: more of its environment.
+    """
+
+    def __init__(self, folder: Path, **settings: str) -> None:
         self.temporary = folder / "tmp"
         self.temporary.mkdir()
         self._said = folder / "said.txt"
@@ -31,6 +34,7 @@ class Launched:
         self.base_url = f"http://127.0.0.1:{self.port}"
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("KINDBILL", "STRIPE"))}
         environment |= {"KINDBILL_PORT": str(self.port), "KINDBILL_DEMO": "1", "TMPDIR": str(self.temporary)}
+        environment |= settings
         with self._said.open("wb") as out:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "infra.local.cli", "run", "--end-with-parent"],

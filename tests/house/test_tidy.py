@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -131,6 +132,14 @@ def test_no_time_is_read_where_it_should_be_an_argument() -> None:
         and node.value.id in ("datetime", "date", "time")
     ]
     assert read == []
+
+
+def test_every_folder_of_tests_is_run() -> None:
+    configured = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["pytest"]["ini_options"][
+        "testpaths"
+    ]
+    with_tests = {f"tests/{f.relative_to(ROOT).parts[1]}" for f, _ in sources() if f.name.startswith("test_")}
+    assert with_tests == set(configured)
 
 
 def test_every_test_can_fail() -> None:
