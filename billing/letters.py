@@ -18,6 +18,7 @@ from billing.dunning import next_reminder
 from billing.facts import Fact, FactKind
 from billing.ids import digest
 from billing.invoice import Invoice, Source
+from billing.money import dollars
 from billing.notice import Letter, LetterItem, NoticeKind
 from billing.payment import Attempt, Part
 from billing.period import local_date, whole_minute
@@ -159,7 +160,8 @@ def _instalment_letters(fact: Fact, desk: Desk) -> Iterable[_Written]:
 
 
 def _receipt(fact: Fact, desk: Desk) -> Iterable[_Written]:
-    """What was paid, by invoice (PAY-11); a plan's instalment is itemised by the invoices it paid off."""
+    """What was paid, by invoice (PAY-11); a plan's instalment is itemised by the invoices it paid off. Staff hear of
+    what exceeds them: it is the client's credit, and nobody else would give it back."""
     attempt = _attempt(fact, desk)
     letter = desk.to_client(
         NoticeKind.RECEIPT,
@@ -168,7 +170,12 @@ def _receipt(fact: Fact, desk: Desk) -> Iterable[_Written]:
         moment=attempt.posted_at,
         items=_items(attempt, desk.books),
     )
-    return [(letter, tuple(p.invoice_id for p in attempt.parts))]
+    receipt = (letter, tuple(p.invoice_id for p in attempt.parts))
+    excess = int(fact.data["excess"])
+    if not excess:
+        return [receipt]
+    reason = f"Client {fact.client} paid {dollars(excess)} more than they owed: it is booked as their credit."
+    return [receipt, *_staff(desk, reason, f"Please refund it. The payment is {attempt.attempt_id}.")]
 
 
 def _attempt(fact: Fact, desk: Desk) -> Attempt:

@@ -101,6 +101,12 @@ EXPECTED: list[tuple[str, Fact, Desk, list[str]]] = [
         ["receipt"],
     ),
     (
+        "paid twice",
+        fact(FactKind.PAYMENT_POSTED, attempt=7, amount=6250, excess=6250),
+        desk(invoice(6250, paid=6250), replace(CHARGED, excess=6250)),
+        ["receipt", "staff_alert", "staff_alert"],
+    ),
+    (
         "declined",
         fact(FactKind.PAYMENT_FAILED, attempt=7, amount=6250, invoice_id="inv_session"),
         desk(invoice(6250), FAILED),
@@ -210,6 +216,13 @@ def test_the_notice_names_amount_card_and_moment() -> None:
     assert (notice.amount, notice.card, notice.moment) == (6250, "Visa ending 4242", NOW + timedelta(hours=48))
 
 
+def test_staff_hear_how_much_was_paid_too_much_and_by_which_payment() -> None:
+    at = desk(invoice(6250, paid=6250), replace(CHARGED, excess=4250))
+    _, alert, _ = mails(fact(FactKind.PAYMENT_POSTED, attempt=7, amount=6250, excess=4250), at)
+    assert alert.reason == "Client ana paid $42.50 more than they owed: it is booked as their credit."
+    assert CHARGED.attempt_id in alert.what_to_do
+
+
 def test_a_failed_charge_says_why_what_to_do_and_when_it_is_tried_again() -> None:
     """AUTO-6"""
     retrying = desk(invoice(6250, charge_at=NOW + timedelta(days=1)), FAILED)
@@ -258,7 +271,7 @@ def test_the_receipt_of_an_instalment_says_which_bills_it_paid_off() -> None:
         for n, p in enumerate(parts)
     ]
     at = desk(older, newer, plan, *parts, *paid)
-    first, second = (mails(fact(FactKind.PAYMENT_POSTED, attempt=n, amount=6250), at)[0].items for n in (1, 2))
+    first, second = (mails(fact(FactKind.PAYMENT_POSTED, attempt=n, amount=6250, excess=0), at)[0].items for n in (1, 2))
     assert [(item.label, item.amount, item.on) for item in first] == [
         ("Instalment 1, toward your bill", 6250, older.issued_at)
     ]
