@@ -271,7 +271,8 @@ def test_the_receipt_of_an_instalment_says_which_bills_it_paid_off() -> None:
         for n, p in enumerate(parts)
     ]
     at = desk(older, newer, plan, *parts, *paid)
-    first, second = (mails(fact(FactKind.PAYMENT_POSTED, attempt=n, amount=6250, excess=0), at)[0].items for n in (1, 2))
+    told = [fact(FactKind.PAYMENT_POSTED, attempt=n, amount=6250, excess=0) for n in (1, 2)]
+    first, second = (mails(one, at)[0].items for one in told)
     assert [(item.label, item.amount, item.on) for item in first] == [
         ("Instalment 1, toward your bill", 6250, older.issued_at)
     ]
