@@ -5,7 +5,7 @@ on the contact that its address does not take mail.
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from billing.account import Books, Contact
 from billing.autopay import NoCharge, no_charge
@@ -17,6 +17,8 @@ from billing.policy import Practice
 from billing.ports import Conflict, Insert, Store, TryAgain, Update, Write
 from functions.receive_mail_events.report import Report, Trouble
 
+NOTED_WITHIN = timedelta(minutes=30)
+"""A sent mail is noted as such long before, unless its worker died and the repetition had nothing left to say."""
 TRIES = 5
 """SNS asks again only after a minute: a lost race is decided anew here."""
 
@@ -48,7 +50,7 @@ def _decide(report: Report, store: Store, now: datetime) -> tuple[Write, ...]:
     about = {f.kind for f in store.partition(posting.key.pk, f"FACT#{segment(posting.key.sk)}#") if isinstance(f, Fact)}
     if FactKind.NOTICE_BOUNCED in about:
         return ()
-    if FactKind.NOTICE_SENT not in about:
+    if FactKind.NOTICE_SENT not in about and now - posting.at < NOTED_WITHIN:
         raise TryAgain(f"notice {report.notice_id} came back before it was noted as sent")
     return (
         Insert(_bounced(posting, report, now)),

@@ -173,6 +173,13 @@ def test_a_bounce_that_overtakes_the_note_that_the_mail_was_sent_waits_for_it() 
     assert run(BOUNCE, store=store, now=NOON) is True
 
 
+def test_a_mail_that_nobody_will_note_as_sent_any_more_still_bounces() -> None:
+    """Its worker died after sending, and the repetition had nothing left to say: the bounce must not wait for ever."""
+    store = MemoryStore()
+    store.commit(*(write for write in world() if write != Insert(SENT)))
+    assert run(BOUNCE, store=store, now=NOON + timedelta(minutes=31)) is True
+
+
 class Racing(MemoryStore):
     """Another writer changes the invoice between reading and writing, so many times."""
 
