@@ -43,7 +43,8 @@ class Contact:
 @dataclass(frozen=True)
 class Account:
     """What a charge decision relies on. `cap`: the client's limit per charge in cents, None where they chose none and
-    the practice's default holds (AUTO-2). `link_epoch`: raising it revokes every pay link."""
+    the practice's default holds (AUTO-2). `link_epoch`: raising it revokes every pay link. `turned_off_at`: when the
+    client last turned autopay off; nothing they agreed to before counts after it (LAW-7)."""
 
     TYPE: ClassVar[str] = "account"
 
@@ -60,6 +61,7 @@ class Account:
     active_plan: str = ""
     failed_charges: int = 0
     link_epoch: int = 0
+    turned_off_at: datetime | None = None
 
     @property
     def key(self) -> Key:

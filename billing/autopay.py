@@ -268,11 +268,13 @@ MAX_CANCELLED_AT_ONCE = 40
 def end_autopay(books: Books, practice: Practice, reason: str, actor: str, now: datetime) -> tuple[Write, ...]:
     """Turn autopay off at once (AUTO-9, LAW-7): the account, and every announced charge that is not being sent.
 
-    A charge beyond the 40 that fit one commit finds autopay off when it wakes, and does nothing.
+    A charge beyond the 40 that fit one commit finds autopay off when it wakes, and does nothing. A hosted page on which
+    the client enrolled before, and whose outcome has not reached us, will not turn it on again.
     """
-    if not books.account.autopay:
+    enrolling = any(a.is_open and a.enrolment for a in books.attempts)
+    if not books.account.autopay and not enrolling:
         return ()
-    account = replace(books.account, autopay=False, version=books.account.version + 1)
+    account = replace(books.account, autopay=False, turned_off_at=now, version=books.account.version + 1)
     ended = Fact(
         practice=practice.practice,
         client=account.client,

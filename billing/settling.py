@@ -357,6 +357,8 @@ def _shown(card: CardDetails) -> str:
 def _save_card(draft: Draft, attempt: Attempt, details: CardDetails, practice: Practice) -> None:
     """Keep the card, and enrol it where the client agreed to that on our form before leaving (AUTO-1).
 
+    Turning autopay off after agreeing counts, however late we hear of the card (LAW-7).
+
     PAY-6: what the card says of itself counts, and so does that the client did not declare it an ordinary one.
     """
     card_id = "card_" + digest(attempt.practice, attempt.client, details.payment_method, length=16)
@@ -378,7 +380,8 @@ def _save_card(draft: Draft, attempt: Attempt, details: CardDetails, practice: P
         draft.insert(card)
     account = draft.books.account
     draft.change(replace(account, default_card=account.default_card or card_id))
-    if attempt.enrolment is None:
+    off_at = account.turned_off_at
+    if attempt.enrolment is None or (off_at is not None and attempt.enrolment.agreed_at <= off_at):
         draft.fact(FactKind.CARD_SAVED, draft.books.account, {"card_id": card_id})
     elif (card.fsa or not attempt.enrolment.not_fsa) and not practice.policy.fsa_autopay:
         reason = "fsa_card" if card.fsa else "fsa_not_declared"

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.account import Account, Books, Consent
+from billing.autopay import end_autopay
 from billing.facts import FactKind
 from billing.invoice import Invoice
 from billing.ledger import Book
@@ -455,3 +456,32 @@ def test_the_same_card_saved_again_is_one_card() -> None:
     at = after(at, writes)
     at, _ = told(at, attempt.number, Evidence(AttemptState.POSTED, card=NEW_CARD, reusable=True))
     assert len(at.cards) == 1
+
+
+def test_turning_autopay_off_before_we_hear_of_an_enrolment_counts() -> None:
+    """LAW-7: Ana enrolled on Stripe's page, changed her mind, and only then did its outcome reach us."""
+    before = books(account=ENROLLED)
+    attempt, writes = start_setup(before, AGREED, NOW)
+    at = after(before, writes)
+    at = after(at, end_autopay(at, PRACTICE, "client", "client", NOW + timedelta(minutes=40)))
+    at, writes_late = told(at, attempt.number, Evidence(AttemptState.POSTED, card=NEW_CARD, reusable=True))
+    assert not at.account.autopay
+    assert kinds(tuple(writes_late)) == [FactKind.CARD_SAVED]
+
+
+def test_turning_autopay_off_while_the_first_enrolment_is_on_its_way_counts() -> None:
+    """LAW-7: nothing was on yet, as far as we knew."""
+    before = books(account=BY_HAND)
+    attempt, writes = start_setup(before, AGREED, NOW)
+    at = after(before, writes)
+    at = after(at, end_autopay(at, PRACTICE, "client", "client", NOW))
+    at, _ = told(at, attempt.number, Evidence(AttemptState.POSTED, card=NEW_CARD, reusable=True))
+    assert not at.account.autopay
+
+
+def test_agreeing_again_after_turning_autopay_off_turns_it_on() -> None:
+    """AUTO-1"""
+    before = books(account=replace(BY_HAND, turned_off_at=NOW - timedelta(seconds=1)))
+    attempt, writes = start_setup(before, AGREED, NOW)
+    at, _ = told(after(before, writes), attempt.number, Evidence(AttemptState.POSTED, card=NEW_CARD, reusable=True))
+    assert at.account.autopay
