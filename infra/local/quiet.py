@@ -23,7 +23,7 @@ from edges.codec import decode
 from infra.local.cloud import Cloud
 
 SETTLE_WITHIN_S: Final = 120.0
-"""A message that keeps failing is a dead letter after half a minute; a Stripe that hangs is given up after one."""
+"""A message that keeps failing is a dead letter after half a minute, a Stripe that hangs is given up after one."""
 LOOK_EVERY_S: Final = 0.03
 RELAY: Final = "publish_facts"
 

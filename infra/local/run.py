@@ -43,7 +43,7 @@ from infra.local.workplace import Workplace, sweep
 
 DEFAULT_PORT: Final = 8700
 ENDINGS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-PORT_FREE_WITHIN_S: Final = 8.0
+PORT_FREE_WITHIN_S: Final = 4.0
 """A copy that was just killed needs a moment until its guardian has let go of its ports."""
 FAILURES: Final = (BuildFailed, CloudFailed, DeployFailed, DemoFailed, BotoCoreError, ClientError)
 

@@ -1,0 +1,154 @@
+"""Quiet means that nothing is anywhere: not at the door, not in a queue, not between the table and the queues."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from infra.local.cloud import Cloud, Depth
+from infra.local.quiet import NotQuiet, Quiet
+
+EMPTY = Depth(0, 0, 0)
+
+
+class OneCloud:
+    """A stream, its relay's log and one queue, which the test fills and empties."""
+
+    def __init__(self) -> None:
+        self.stage = "local"
+        self.outputs = {"StreamArn": "arn:stream"}
+        self.streams = self
+        self.logs = self
+        self.depth = EMPTY
+        self.records: list[dict[str, Any]] = []
+        self.lines: list[dict[str, Any]] = []
+        self.on_look: Callable[[], None] = lambda: None
+
+    def write(self, *, fact: bool = True) -> str:
+        """A write to the table; a fact is a row that comes new and has a kind."""
+        number = f"{len(self.records) + 1:030d}"
+        image = {
+            "pk": {"S": f"E#{number}#"},
+            "sk": {"S": "EVENT#"},
+            "type": {"S": "stripe_event"},
+            "version": {"N": "1"},
+        }
+        image |= {name: {"S": ""} for name in ("event_id", "event_type", "object_id", "practice", "client")} | {
+            "attempt": {"N": "0"},
+            "at": {"S": "2026-11-20T12:00:00Z"},
+            "expires": {"N": "1"},
+        }
+        if fact:
+            image["kind"] = {"S": "StripeEventStored"}
+        change = {"SequenceNumber": number, "NewImage": image}
+        self.records.append({"eventName": "INSERT" if fact else "MODIFY", "dynamodb": change})
+        return number
+
+    def relay(self, through: str) -> None:
+        line = json.dumps({"message": "relayed", "relayed_through": through})
+        self.lines.append({"timestamp": len(self.lines), "message": line})
+
+    def work(self) -> dict[str, Depth]:
+        self.on_look()
+        return {"send_email": self.depth}
+
+    def describe_stream(self, **_: Any) -> dict[str, Any]:
+        return {"StreamDescription": {"Shards": [{"ShardId": "shard-0"}]}}
+
+    def get_shard_iterator(self, ShardIteratorType: str, SequenceNumber: str = "", **_: Any) -> dict[str, str]:  # noqa: N803
+        assert (ShardIteratorType == "TRIM_HORIZON") == (SequenceNumber == "")
+        return {"ShardIterator": str(int(SequenceNumber or "0"))}
+
+    def get_records(self, ShardIterator: str) -> dict[str, Any]:  # noqa: N803
+        page = self.records[int(ShardIterator) :][:2]
+        return {"Records": page, "NextShardIterator": str(int(ShardIterator) + len(page))}
+
+    def filter_log_events(self, startTime: int, nextToken: str = "", **_: Any) -> dict[str, Any]:  # noqa: N803
+        page = [line for line in self.lines if line["timestamp"] >= startTime]
+        return (
+            {"events": page[int(nextToken or "0") :][:2], "nextToken": str(2)}
+            if len(page) > 2 and not nextToken
+            else {"events": page[int(nextToken or "0") :]}
+        )
+
+
+@pytest.fixture
+def cloud() -> OneCloud:
+    return OneCloud()
+
+
+def quiet_of(
+    cloud: OneCloud, requests: Callable[[], int] = lambda: 0, webhooks: Callable[[], int] = lambda: 0
+) -> Quiet:
+    return Quiet(cast(Cloud, cloud), requests, webhooks)
+
+
+def stuck_in(quiet: Quiet) -> tuple[str, ...]:
+    with pytest.raises(NotQuiet) as stuck:
+        asyncio.run(quiet.settle(within_s=0))
+    return stuck.value.stuck
+
+
+def test_nothing_anywhere_is_quiet(cloud: OneCloud) -> None:
+    cloud.relay(cloud.write())
+    asyncio.run(quiet_of(cloud).settle(within_s=0))
+    assert quiet_of(cloud).look().stuck == ()
+
+
+@pytest.mark.parametrize(
+    "depth, words",
+    [
+        (Depth(1, 0, 0), "queue send_email: 1 waiting, 0 in flight, 0 delayed"),
+        (Depth(0, 2, 0), "queue send_email: 0 waiting, 2 in flight, 0 delayed"),
+        (Depth(0, 0, 3), "queue send_email: 0 waiting, 0 in flight, 3 delayed"),
+    ],
+)
+def test_a_message_anywhere_in_a_queue_is_not(cloud: OneCloud, depth: Depth, words: str) -> None:
+    cloud.depth = depth
+    assert stuck_in(quiet_of(cloud)) == (words,)
+
+
+def test_a_request_or_a_webhook_on_its_way_is_not(cloud: OneCloud) -> None:
+    assert stuck_in(quiet_of(cloud, requests=lambda: 1)) == ("requests on their way: 1",)
+    assert stuck_in(quiet_of(cloud, webhooks=lambda: 2)) == ("webhooks on their way from Stripe: 2",)
+
+
+def test_a_fact_that_the_relay_has_not_sent_is_not(cloud: OneCloud) -> None:
+    cloud.relay(cloud.write())
+    for _ in range(3):
+        last = cloud.write()
+    quiet = quiet_of(cloud)
+    assert stuck_in(quiet) == ("facts not yet relayed to the queues",)
+    cloud.relay(last)
+    asyncio.run(quiet.settle(within_s=0))
+    assert len(quiet.tail.facts) == 4
+
+
+def test_a_change_that_is_no_fact_needs_no_relay(cloud: OneCloud) -> None:
+    cloud.relay(cloud.write())
+    cloud.write(fact=False)
+    asyncio.run(quiet_of(cloud).settle(within_s=0))
+
+
+def test_two_looks_with_a_write_between_them_are_not_enough(cloud: OneCloud) -> None:
+    """A worker can write, and the relay send, between our look at the queues and our look at the stream."""
+    looks = 0
+
+    def something_happens() -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            cloud.relay(cloud.write())
+
+    cloud.on_look = something_happens
+    asyncio.run(quiet_of(cloud).settle(within_s=60))
+    assert looks == 3
+
+
+def test_a_long_log_is_read_to_its_end(cloud: OneCloud) -> None:
+    for _ in range(5):
+        cloud.relay(cloud.write())
+    cloud.lines.insert(0, {"timestamp": 0, "message": 'no JSON, but it says "relayed_through"'})
+    assert quiet_of(cloud).look().stuck == ()
