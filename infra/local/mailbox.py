@@ -15,6 +15,7 @@ from typing import Any, Final
 import httpx
 
 from billing.facts import Fact, FactKind
+from billing.notice import NoticeKind
 from infra.local.cloud import Cloud
 
 _HREF: Final = re.compile(r'href="(https?://[^"]+)"')
@@ -55,13 +56,18 @@ def join(messages: Sequence[dict[str, Any]], facts: Iterable[Fact]) -> list[Mail
     return [_mail(message, sent.get(message["MessageId"])) for message in reversed(messages)]
 
 
+def _kind(notice: str) -> str:
+    """As contract.md names it: what goes out when an instalment is issued is a reminder (PLAN-5)."""
+    return NoticeKind.REMINDER if notice == NoticeKind.INSTALMENT else notice
+
+
 def _mail(message: dict[str, Any], fact: Fact | None) -> Mail:
     as_html = message.get("BodyHtml") or ""
     as_text = message.get("BodyText") or ""
     found = [html.unescape(link) for link in _HREF.findall(as_html)] + _BARE.findall(as_text)
     return Mail(
         id=message["MessageId"],
-        kind=str(fact.data.get("notice", "")) if fact else "",
+        kind=_kind(str(fact.data.get("notice", ""))) if fact else "",
         client_id=fact.client if fact else "",
         to=", ".join(message.get("To", [])),
         subject=message.get("Subject") or "",

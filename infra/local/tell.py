@@ -55,6 +55,6 @@ class Tell:
             for name, where, what in rows:
                 out.print(f"  {name:<15} {where:<36} {what}".rstrip(), markup=False)
             out.print("\nTry, in another terminal:")
-            out.print("  kindbill post examples/riverbend.835     a payer answers", markup=False)
-            out.print("  kindbill clock forward 48h               and two days pass", markup=False)
+            out.print("  .venv/bin/kindbill post examples/riverbend.835     a payer answers", markup=False)
+            out.print("  .venv/bin/kindbill clock forward 48h               and two days pass", markup=False)
             out.print("\nCtrl-C ends it and leaves nothing behind.\n")

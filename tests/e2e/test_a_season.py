@@ -234,7 +234,7 @@ def test_each_instalment_is_issued_at_nine_and_charged_within_24_hours(season: S
     assert account["plan"]["status"] == "completed"
     assert [one["status"] for one in instalments] == ["paid"] * 4
     assert issued == [nine_on(start + timedelta(weeks=week)) for week in range(4)]
-    assert sent_at(client.mails("instalment")) == issued
+    assert sent_at(client.mails("reminder")) == issued
     assert sorted(client.taken()) == [45_00, 62_50, 62_50, 62_50, 62_50]
     for at in issued:
         assert sum(at < one <= at + timedelta(hours=24) for one in charged) == 1
