@@ -17,12 +17,9 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 
-POLITELY_FOR_S = 2.0
-"""How long the group has between SIGTERM and SIGKILL."""
 PR_SET_PDEATHSIG = 1
 
 
@@ -43,7 +40,8 @@ def main(folder: str, log: str, *program: str) -> None:
     threading.Thread(target=_end_with_program, args=(child, ending), daemon=True).start()
     sys.stdin.buffer.read()  # returns when the launcher is gone, or wants an end
     ending.set()
-    _end(child)
+    _kill_group(child.pid)
+    child.wait()
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(0)
 
@@ -64,16 +62,8 @@ def _die_with_us() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _end(child: "subprocess.Popen[bytes]") -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGTERM)
-    give_up = time.monotonic() + POLITELY_FOR_S
-    while child.poll() is None and time.monotonic() < give_up:
-        time.sleep(0.02)
-    _kill_group(child.pid)
-
-
 def _kill_group(group: int) -> None:
+    """At once: whatever the program would tidy up lies in the folder that is removed next."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
 

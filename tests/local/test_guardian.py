@@ -20,7 +20,6 @@ open("pids", "w").write(f"{__import__('os').getpid()} {child.pid} ")
 time.sleep(600)
 """
 """Starts a child of its own and waits, as MiniStack does with its functions."""
-STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + PROGRAM
 LAUNCHER = """
 import subprocess, sys, time
 guardian = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, start_new_session=True)
@@ -73,9 +72,8 @@ def household(tmp_path: Path) -> Iterator[Household]:
             os.kill(pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("program", [PROGRAM, STUBBORN], ids=["polite", "stubborn"])
-def test_closing_the_pipe_ends_the_program_its_children_and_its_folder(household: Household, program: str) -> None:
-    with subprocess.Popen(household.command(program), stdin=subprocess.PIPE, start_new_session=True) as guarding:
+def test_closing_the_pipe_ends_the_program_its_children_and_its_folder(household: Household) -> None:
+    with subprocess.Popen(household.command(PROGRAM), stdin=subprocess.PIPE, start_new_session=True) as guarding:
         pids = household.pids()
         assert guarding.stdin is not None
         guarding.stdin.close()
