@@ -149,16 +149,17 @@ def _charge_was_allowed(attempt: Attempt, rows: AccountRows, practice: Practice)
     for part in attempt.parts:
         invoice = rows.books.invoice(part.invoice_id)
         plan = rows.books.plan(invoice.plan_id) if invoice else None
-        if plan is not None:
-            # The schedule is every instalment's notice; where it never arrived, the reminder at issue stands in.
-            noticed = [plan.notice_at] if plan.notice_at else list(_announced_at(part.invoice_id, rows))
-            if not any(at <= earliest for at in noticed):
-                yield Broken(3, attempt.attempt_id, f"charged on a schedule mailed at {plan.notice_at}")
-            continue
-        if attempt.amount > cap:
+        noticed = list(_announced_at(part.invoice_id, rows))
+        if plan is not None:  # its schedule is every instalment's notice, and the range that was agreed to
+            noticed += [plan.notice_at] if plan.notice_at else []
+        elif attempt.amount > cap:
             yield Broken(3, attempt.attempt_id, f"charged {attempt.amount}, above the cap of {cap}")
-        if not any(at <= earliest for at in _announced_at(part.invoice_id, rows)):
+        if not any(at <= earliest for at in noticed):
             yield Broken(3, attempt.attempt_id, f"charged {part.invoice_id} without a notice old enough")
+
+
+ANNOUNCING = frozenset({NoticeKind.CHARGE_NOTICE, NoticeKind.INSTALMENT})
+"""Mails that announce a charge (AUTO-3); a plan's schedule announces all of its instalments (PLAN-5)."""
 
 
 def _enrolled_at(at: datetime, facts: Iterable[Fact]) -> bool:
@@ -172,7 +173,7 @@ def _announced_at(invoice_id: str, rows: AccountRows) -> Iterator[datetime]:
     """When the mail service accepted notices of this invoice's charge."""
     sent = {f.item: f.at for f in rows.facts if f.kind == FactKind.NOTICE_SENT}
     for posting in rows.postings:
-        if posting.notice in (NoticeKind.CHARGE_NOTICE, NoticeKind.INSTALMENT) and invoice_id in posting.invoice_ids:
+        if posting.notice in ANNOUNCING and invoice_id in posting.invoice_ids:
             at = sent.get(posting.key.sk)
             if at is not None:
                 yield at

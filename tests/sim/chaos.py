@@ -12,8 +12,8 @@ from typing import Any
 
 from billing.ports import TryAgain
 
-HALF_STEPS = 26
-"""Before and after each of the first 13 port calls of a run; longer runs are rare."""
+HALF_STEPS = 18
+"""Before and after each of the first 9 port calls of a run; few runs are longer."""
 
 
 class Crash(BaseException):
@@ -43,9 +43,9 @@ class Weather:
             return 0.0 if rng.random() < 0.34 else rng.random() * most
 
         return cls(
-            crash=rate(0.3),
+            crash=rate(0.35),
             throttle=rate(0.15),
-            meet=rate(0.6),
+            meet=rate(0.8),
             stripe=rate(0.4),
             mail=rate(0.15),
             duplicate=rate(0.3),
@@ -66,6 +66,7 @@ class Trouble:
     """The trouble of one run. `meet` runs something else now; `arm` makes Stripe's next calls fail that way.
 
     `directions`: what a named scenario wants to happen, once, "before cards.charge" or "after store.commit".
+    `about_money`: the run may take money, which is where trouble is most worth its time.
     """
 
     def __init__(
@@ -75,9 +76,11 @@ class Trouble:
         meet: Callable[[], None] | None,
         arm: Callable[[str, int], None],
         directions: dict[str, Callable[[], None]],
+        *,
+        about_money: bool,
     ) -> None:
         def moment(rate: float) -> int:
-            return rng.randrange(HALF_STEPS) if rng.random() < rate else -1
+            return rng.randrange(HALF_STEPS) if rng.random() < rate * (2 if about_money else 0.7) else -1
 
         self._rng, self._weather, self._meet, self._arm = rng, weather, meet, arm
         self._crash_at = moment(weather.crash)

@@ -4,12 +4,13 @@ Everything a person does on our side goes through the pay page's production flow
 Stripe's page happens at the embedded Stripe, without any of our code.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from billing.account import Account, Card, account_key
+from billing.account import Account, Books, Card, account_key
 from billing.autopay import CONSENT_VERSION
 from billing.notice import Letter, NoticeKind
 from billing.ports import Refused
@@ -38,11 +39,13 @@ class Habits:
     stops: float = 0.0
     turns_off: float = 0.0
     mistypes: float = 0.0
+    asks_for_plan: float = 0.0
 
 
 @dataclass
 class Person:
-    """A client. `card`: the number they type; `cap`: what they write as their limit, in dollars."""
+    """A client. `card`: the number they type; `cap`: what they write as their limit, in dollars; `tabs`: the hosted
+    pages they were sent to, and whether they agreed to autopay on the way."""
 
     world: World
     auditor: Auditor
@@ -54,6 +57,8 @@ class Person:
     habits: Habits = Habits()
     card: str = GOOD_CARD
     cap: str = ""
+    on_page: "Callable[[Person], None]" = lambda _person: None
+    tabs: list[tuple[str, bool]] = field(default_factory=list)
 
     # ---- what a mail makes them do ----
 
@@ -156,6 +161,8 @@ class Person:
     def _looks_at(self, answer: object, *, enrol: bool) -> str:
         assert isinstance(answer, SeeOther), f"{self.client} expected a hosted page, and got {answer}"
         session, rng = answer.location.rpartition("/")[2], self.rng
+        self.tabs.append((session, enrol))
+        self.on_page(self)
         if rng.random() < self.habits.walks_away:
             return "walks away from the open page"
         pays_at = self.world.now + timedelta(seconds=20) + timedelta(minutes=40) * rng.random() ** 4
@@ -166,13 +173,35 @@ class Person:
         return "on Stripe's page"
 
     def _tab(self, when: datetime, session: str, number: str, *, enrol: bool) -> None:
+        self.world.at(when, self.submits(session, number, enrol=enrol))
+
+    def submits(self, session: str, number: str, *, enrol: bool) -> Thing:
+        """Press Stripe's button in that tab."""
+
         def submit(_ports: dict[str, Any]) -> str:
             outcome = self.world.stripe.embedded.complete_checkout(session, number=number)
             if outcome.status == "complete" and enrol:
                 self.auditor.agreed[self.client].append(self.world.now)
             return outcome.status
 
-        self.world.at(when, Thing(self.client, f"submits Stripe's page {session}", submit))
+        return Thing(self.client, f"submits Stripe's page {session}", submit)
+
+    def right_now(self) -> Thing:
+        """What this person might do at any moment, whatever else is going on."""
+        invoices = [i.invoice_id for i in self._books().invoices if i.open_amount]
+        wanted = self.rng.choice([ALL, *invoices])
+        what = self.rng.random()
+        if self.tabs and what < 0.4:
+            session, enrol = self.tabs[-1]
+            return self.submits(session, self.card, enrol=enrol)
+        if what < 0.7 or wanted == ALL:
+            return Thing(self.client, f"pays {wanted} at this moment", lambda ports: self.pay(ports, wanted))
+        if what < 0.85:
+            return Thing(self.client, f"stops {wanted} at this moment", lambda ports: self.stop(ports, wanted))
+        return Thing(self.client, "turns autopay off at this moment", self.turn_off)
+
+    def _books(self) -> Books:
+        return Books.expect(self.world.store, self.practice, self.client)
 
     def card_becomes(self, behaviour: str) -> None:
         """From now on the default card's issuer answers like this."""

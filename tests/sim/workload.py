@@ -4,6 +4,7 @@ about them, staff who make plans, cards that stop working.
 The generator tells the auditor what it did, in cents, at the moment it decides to do it.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -13,6 +14,7 @@ from typing import Any
 from billing.account import Account, Contact
 from billing.claim import Adjustment, ClaimResult, ClaimStatus, SubmittedClaim, SubmittedLine
 from billing.claim_state import ReceivedResult, Submission
+from billing.notice import NoticeKind
 from billing.period import local_date
 from billing.planning import Agreement
 from billing.policy import AutopayDelay, Policy, Practice, Provider
@@ -32,7 +34,16 @@ STARTS = (date(2026, 2, 27), date(2026, 6, 10), date(2026, 10, 22))
 """The first and last lie days before a change of daylight saving time."""
 ZONES = ("America/Los_Angeles", "America/New_York", "America/Phoenix")
 PAYER = "87726"
-TROUBLED_CARDS = ("insufficient_funds", "expired_card", "lost_card", "authentication_required", "generic_decline")
+TROUBLED_CARDS = (
+    "ok",
+    "insufficient_funds",
+    "insufficient_funds",
+    "expired_card",
+    "lost_card",
+    "authentication_required",
+    "generic_decline",
+    "revocation_of_authorization",
+)
 
 
 class Workload:
@@ -44,6 +55,7 @@ class Workload:
         self.weather = Weather.of(Random(f"weather {seed}")) if weather is None else weather
         self.world = World(seed, start, self.weather)
         self.world.on_mail = self._mail
+        self.world.on_meeting = self._meets
         self.auditor = Auditor(self.world, PRACTICE)
         self.people: dict[str, Person] = {}
         self.bouncing: set[str] = set()
@@ -56,6 +68,7 @@ class Workload:
             self._client(f"client_{number}")
         self.world.run_until(self.ends)
         self.world.on_mail = lambda _mail: None
+        self.world.on_meeting = lambda _busy: None
         self.world.conclude()
         self.auditor.audit()
 
@@ -66,6 +79,34 @@ class Workload:
         person = self.people.get(mail.letter.client)
         if person is not None and mail.letter.to == person.email:
             person.reads(mail)
+
+        plans = person is not None and self.rng.random() < person.habits.asks_for_plan
+        if plans and mail.letter.kind in (NoticeKind.CHARGE_NOTICE, NoticeKind.REMINDER, NoticeKind.APPROVAL_REQUEST):
+            assert person is not None
+            self.world.at(self.world.now + timedelta(days=2) * self.rng.random(), self._plan(person))
+
+    def _meets(self, busy: Thing) -> Thing | None:
+        """Somebody acts on the account that is being worked on, or on their own, at this very moment."""
+        about = [p for p in self.people.values() if f"#{p.client}#" in busy.label or p.client == busy.actor]
+        if not about or about[0].client in self.auditor.steady or self.world.calm:
+            return None
+        return self._plan(about[0]) if self.rng.random() < 0.2 else about[0].right_now()
+
+    def _has_a_page_open(self, person: Person) -> None:
+        """While the hosted page is open, the client asks for a plan on the phone."""
+        if self.rng.random() < person.habits.asks_for_plan and not self.world.calm:
+            self.world.at(self.world.now + timedelta(minutes=5) * self.rng.random() ** 2, self._plan(person))
+
+    def _plan(self, person: Person) -> Thing:
+        """Staff split what the client owes."""
+        weeks, after = self.rng.choice((2, 4, 6)), timedelta(days=self.rng.randint(0, 14))
+
+        def plan(ports: dict[str, Any]) -> None:
+            now = self.world.now
+            start_on = local_date(now, self.practice.time_zone) + after
+            create(ports["store"], ports["cards"], PRACTICE, person.client, weeks, start_on, Agreement(), now)
+
+        return Thing("staff", f"makes a plan of {weeks} weeks for {person.client}", plan)
 
     # ---- who there is ----
 
@@ -90,11 +131,12 @@ class Workload:
         contact = Contact(PRACTICE, client, 1, f"Name Of {client}", email, phone, "CA")
         world.store.commit(Insert(contact), Insert(Account(PRACTICE, client, 1, "provider_1")))
         judge.personal_secrets |= {contact.name, email, phone, phone[2:]}
-        enrolled = rng.random() < 0.6
+        enrolled = rng.random() < 0.75
         steady = enrolled and rng.random() < 0.4
         habits = Habits() if steady else _habits(rng)
         person = Person(world, self.auditor, Random(rng.random()), PRACTICE, client, phone, email, habits)
         self.people[client] = person
+        person.on_page = self._has_a_page_open
         if enrolled:
             person.cap = rng.choice(("", "", "100.00"))
             person.later(world.start + timedelta(hours=rng.random()), "enrols in autopay", person.enrol)
@@ -109,20 +151,10 @@ class Workload:
             self._claim(person, f"{client}_claim_{number}", steady=steady)
 
     def _mishaps(self, person: Person) -> None:
-        rng, world = self.rng, self.world
-        if rng.random() < 0.5:
-            behaviour = rng.choice(TROUBLED_CARDS)
-            self._sometime(person.client, f"the card becomes {behaviour}", lambda _: person.card_becomes(behaviour))
-            if rng.random() < 0.5:
-                self._sometime(person.client, "the card works again", lambda _: person.card_becomes("ok"))
-        for _ in range(rng.choice((0, 0, 1, 2))):
-            weeks, after = rng.choice((2, 4, 6)), timedelta(days=rng.randint(0, 14))
-
-            def plan(ports: dict[str, Any], weeks: int = weeks, after: timedelta = after) -> None:
-                start_on = local_date(world.now, self.practice.time_zone) + after
-                create(ports["store"], ports["cards"], PRACTICE, person.client, weeks, start_on, Agreement(), world.now)
-
-            self._sometime("staff", f"makes a plan of {weeks} weeks for {person.client}", plan)
+        rng = self.rng
+        for behaviour in rng.sample(TROUBLED_CARDS, rng.choice((0, 0, 1, 2, 3))):
+            change = functools.partial(_changes_card, person, behaviour)
+            self._sometime(person.client, f"the card becomes {behaviour}", change)
         if rng.random() < 0.1:
             self._sometime(person.client, "turns autopay off", person.turn_off)
 
@@ -149,7 +181,7 @@ class Workload:
             lines=(SubmittedLine("90834", (), "1", day, charged, ("F41.1",), "session_1"),),
         )
         world.judge.care_secrets |= {"90834", "F41.1", claim.member_id, day.isoformat()}
-        stories = (_owes,) if steady else (_owes, _owes, _owes, _nothing, _held, _forwarded, _answered_twice, _reversed)
+        stories = (_owes,) if steady else STORIES
         results, amounts = rng.choice(stories)(rng, claim, owed)
         self.auditor.may_bill(claim_id, person.client, *amounts)
         arrives = world.start + timedelta(hours=3) + (self.ends - world.start) * 0.7 * rng.random()
@@ -243,6 +275,14 @@ def _reversed(_rng: Random, claim: SubmittedClaim, owed: int) -> Story:
     return (first, back), (0, owed)
 
 
+def _changes_card(person: Person, behaviour: str, _ports: dict[str, Any]) -> None:
+    person.card_becomes(behaviour)
+
+
+STORIES = (*[_owes] * 8, _nothing, _held, _forwarded, _answered_twice, _reversed)
+"""What claims come to: mostly an invoice."""
+
+
 def _habits(rng: Random) -> Habits:
     return Habits(
         pays=rng.random(),
@@ -253,6 +293,7 @@ def _habits(rng: Random) -> Habits:
         stops=rng.random() * 0.2,
         turns_off=rng.random() * 0.2,
         mistypes=rng.random() * 0.3,
+        asks_for_plan=rng.random() * 0.3,
     )
 
 

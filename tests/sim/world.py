@@ -32,6 +32,8 @@ from tests.sim.mailbox import Mail, Mailbox
 from tests.sim.stripe_side import StripeSide
 from tests.sim.wiring import Queue, run_step, wiring
 
+QUIET = frozenset({"issue_invoice", "send_email", "receive_stripe", "receive_mail", "wake_due", "payer"})
+"""Steps that never talk to Stripe."""
 DEEPEST = 2
 """How many writers may be inside each other's port calls."""
 WHOLE_WORLD_EVERY = 200
@@ -63,6 +65,7 @@ class World:
     start: datetime
     weather: Weather = CALM
     on_mail: Callable[[Mail], None] = lambda _mail: None
+    on_meeting: "Callable[[Thing], Thing | None]" = lambda _busy: None
     trace: list[tuple[datetime, int, str, str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -139,7 +142,9 @@ class World:
     def _do(self, thing: Thing, depth: int) -> str:
         """Run one thing in its trouble; whatever it wrote is relayed, whatever became of it."""
         meet = (lambda: self._meet(thing, depth + 1)) if depth < DEEPEST else None
-        trouble = Trouble(self.rng, self.weather, meet, self.stripe.arm, self.directions)
+        trouble = Trouble(
+            self.rng, self.weather, meet, self.stripe.arm, self.directions, about_money=thing.actor not in QUIET
+        )
         doors: dict[str, Any] = {
             "store": Door("store", self.store, trouble),
             "cards": Door("cards", self.stripe.cards, trouble),
@@ -173,8 +178,13 @@ class World:
         return outcome
 
     def _meet(self, busy: Thing, depth: int) -> None:
-        """A concurrent writer: the same message delivered twice, or something else that is due about now."""
-        if busy.queue and self.rng.random() < 0.3:
+        """A concurrent writer: the same message delivered twice, somebody who acts on the same account at this very
+        moment, or something else that is due about now."""
+        dice = self.rng.random()
+        somebody = self.on_meeting(busy) if dice < 0.5 else None
+        if somebody is not None:
+            self._do(somebody, depth)
+        elif busy.queue and dice < 0.7:
             self._do(Thing(busy.actor, busy.label, busy.act), depth)
         elif self._agenda:
             near = heapq.nsmallest(6, self._agenda, key=lambda entry: entry[:2])
@@ -299,7 +309,7 @@ class World:
 
     # ---- the end ----
 
-    def conclude(self, most_steps: int = 20_000) -> None:
+    def conclude(self, most_steps: int = 5_000) -> None:
         """Faults stop, dead letters come back, the clock runs: all work must end, and everything must agree."""
         self.weather, self.calm, self._sweep_from = CALM, True, self.now
         ends_at = self.steps + most_steps
