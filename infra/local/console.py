@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, Final
+from urllib.parse import parse_qs, urlencode
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -170,8 +171,11 @@ class Console:
         return HTMLResponse(shown, headers=page.HEADERS)
 
     async def _page_clock(self, copy: Copy, request: Request) -> Response:
-        form = await request.form()
-        await _forward(copy, {"forward": form.get("forward", "")})
+        typed = parse_qs((await request.body()).decode(errors="replace"))
+        try:
+            await _forward(copy, {"forward": "".join(typed.get("forward", []))})
+        except (Problem, Stuck, NotQuiet) as wrong:
+            return RedirectResponse(f"{PREFIX}?{urlencode({'problem': str(wrong)})}", 303)
         return RedirectResponse(PREFIX, 303)
 
     async def _mail_html(self, copy: Copy, request: Request) -> Response:

@@ -35,7 +35,8 @@ SHOWN_FACTS: Final = 80
 
 
 def console(copy: Copy, query: dict[str, str]) -> str:
-    """The page. `query`: `client` shows only that client's mails and facts, `mail` opens that mail."""
+    """The page. `query`: `client` shows only that client's mails and facts, `mail` opens that mail,
+    `problem` is what the last form could not do."""
     client = query.get("client", "")
     mails = copy.mails(client)
     practice = copy.practice_row()
@@ -50,6 +51,7 @@ def console(copy: Copy, query: dict[str, str]) -> str:
         ],
         claims={c["client_id"]: c["open_claims"] for c in copy.demo()["clients"]},
         client=client,
+        problem=query.get("problem", ""),
         mails=mails,
         opened=next((mail for mail in mails if mail.id == query.get("mail")), None),
         facts=facts[:SHOWN_FACTS],

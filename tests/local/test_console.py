@@ -1,7 +1,7 @@
 """The console answers this machine only, in the shapes that programs rely on."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import httpx
@@ -133,6 +133,18 @@ def test_time_that_cannot_go_on_is_504_and_names_what_is_stuck(copy: OneCopy) ->
     answer = call(copy, "POST", "/_local/clock", json={"forward": "48h"})
     assert answer.status_code == 504
     assert (answer.json()["now"], answer.json()["stuck"]) == (NOW.isoformat(), ["INVOICE#1# due since yesterday"])
+
+
+def test_a_persons_button_moves_the_clock_and_shows_the_page_again(copy: OneCopy) -> None:
+    answer = call(copy, "POST", "/_local/page/clock", data={"forward": "48h"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/_local")
+    assert copy.went_to == [NOW + timedelta(hours=48)]
+
+
+def test_a_person_who_mistypes_is_told_on_the_page(copy: OneCopy) -> None:
+    answer = call(copy, "POST", "/_local/page/clock", data={"forward": "two days"})
+    assert answer.status_code == 303
+    assert "problem=%27two+days%27+is+no+length+of+time" in answer.headers["location"]
 
 
 def test_work_that_does_not_come_to_rest_is_504_and_named(copy: OneCopy) -> None:
