@@ -272,7 +272,11 @@ class Client:
 
     def owes(self, *shares: int, service_date: date | None = None) -> list[str]:
         """Claims of theirs were decided, and left these amounts for them -> the invoices, in that order."""
-        decisions = [Decision(self.claim(share + 150_00, service_date), share + 150_00, share) for share in shares]
+        on = service_date or (self.kindbill.now() - timedelta(days=20)).date()
+        decisions = [
+            Decision(self.claim(share + 150_00, on), share + 150_00, share, service_date=on.isoformat())
+            for share in shares
+        ]
         receipt = self.kindbill.decide(*decisions)
         assert receipt["accepted"] == len(shares), receipt
         return [row["invoice_id"] for row in receipt["results"]]

@@ -33,7 +33,8 @@ class Launched:
         self.port = _free_pair_of_ports()
         self.base_url = f"http://127.0.0.1:{self.port}"
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("KINDBILL", "STRIPE"))}
-        environment |= {"KINDBILL_PORT": str(self.port), "KINDBILL_DEMO": "1", "TMPDIR": str(self.temporary)}
+        environment |= {"KINDBILL_PORT": str(self.port), "KINDBILL_DEMO": "1"}
+        environment |= {"TMPDIR": str(self.temporary), "PYTHONFAULTHANDLER": "1"}
         environment |= settings
         with self._said.open("wb") as out:
             self._process = subprocess.Popen(
@@ -84,9 +85,9 @@ class Launched:
         try:
             return self._process.wait(END_WITHIN_S)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self._process.send_signal(signal.SIGABRT)  # faulthandler then writes down where every thread is
             self._process.wait()
-            raise
+            raise RuntimeError(f"the copy did not end within {END_WITHIN_S:.0f} s:\n{self.said}") from None
 
     def left_behind(self) -> list[str]:
         """Processes, files and ports that are still there after the end, in words; [] when all is gone."""
