@@ -187,7 +187,11 @@ def _failed(draft: Draft, attempt: Attempt, evidence: Evidence, practice: Practi
         if invoice is None or invoice.open_attempt != attempt.number:
             continue
         released = replace(invoice, open_attempt=0)
-        if autopay and released.payable:
+        if autopay and released.payable and not draft.books.account.autopay:
+            # Turned off while the charge was under way: no other try is announced, and none counts as the last.
+            released = back_to_reminders(released, practice, draft.now)
+            data["invoice_id"] = invoice.invoice_id
+        elif autopay and released.payable:
             released = after_failure(released, practice, evidence, attempt.started_at, draft.now)
             data["invoice_id"] = invoice.invoice_id
             if released.charge_at is None:

@@ -35,7 +35,9 @@ def run(message: Message, *, store: Store, cards: CardGateway, now: datetime) ->
     invoice = _of(books, row)
     begun = books.attempt(invoice.open_attempt)
     if begun is not None and begun.channel is AttemptKind.AUTOPAY:
-        _send(store, cards, practice, books, begun, now)
+        if books.account.autopay and not invoice.in_review:
+            _send(store, cards, practice, books, begun, now)
+        # Else the client said no before it was surely sent (LAW-7): whether it was sent after all, the look-up finds.
         return
     if why_not(books, invoice, practice, now) is NoCharge.NOT_DUE:
         return

@@ -19,7 +19,7 @@ from billing.payment import Attempt
 if TYPE_CHECKING:
     from tests.sim.world import World
 
-UNDER_WAY = timedelta(minutes=15)
+UNDER_WAY = timedelta(minutes=2)
 """A charge that was being sent when a client said stop may still arrive; one sent later than this may not."""
 NOTICE = timedelta(hours=4)
 SMALLEST = 50

@@ -172,6 +172,8 @@ class World:
         again_at = thing.failed(thing, outcome) if outcome == "crash" or outcome.startswith("again") else None
         if again_at is not None:
             self.at(again_at, thing)
+        if outcome == "crash" and self.rng.random() < 0.4:
+            self._meanwhile(thing)
         thing.then(outcome)
         self._relay()
         self._collect()
@@ -192,6 +194,12 @@ class World:
             self._agenda.remove(entry)
             heapq.heapify(self._agenda)
             self._do(entry[2], depth)
+
+    def _meanwhile(self, crashed: Thing) -> None:
+        """Before a crashed step comes again, somebody acts on the half-done."""
+        somebody = self.on_meeting(crashed)
+        if somebody is not None:
+            self.at(self.now + timedelta(minutes=10) * self.rng.random(), somebody)
 
     # ---- messages ----
 
