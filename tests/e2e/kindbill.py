@@ -1,7 +1,7 @@
-"""A running copy seen from outside: what a practice, a payer, a mail reader, Stripe's dashboard and time can do with it.
+"""A running copy seen from outside: what a practice, a payer, a mail reader, Stripe's dashboard and time do with it.
 
-Everything goes over HTTP as contract.md has it. Clients of the practice have ids, phones and claims of their own, so tests
-share one copy; the clock is shared too, so a test says what it expects relative to the `now` it read.
+Everything goes over HTTP as contract.md has it. Clients of the practice have ids, phones and claims of their own, so
+tests share one copy; the clock is shared too, so a test says what it expects relative to the `now` it read.
 """
 
 from collections.abc import Iterator
@@ -291,4 +291,3 @@ class Client:
 def pay_link(mail: Json) -> str:
     """The pay link in a mail."""
     return next(link for link in mail["links"] if "/pay/" in link)
-

@@ -4,7 +4,6 @@ Moving the clock costs the same for one client as for ten, so they live through 
 reads in mails, accounts and at Stripe what became of one of them. Expectations are dates from what started them.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -39,7 +38,7 @@ class Season:
 
 
 @pytest.fixture(scope="module")
-def season(kindbill: Kindbill, browser: Browser) -> Iterator[Season]:
+def season(kindbill: Kindbill, browser: Browser) -> Season:
     unlucky = with_card(kindbill, "unlucky", "lost_card", provider_id="sam-lee")
     for share in (30_00, 40_00, 50_00):
         unlucky.owes(share)
@@ -79,7 +78,7 @@ def season(kindbill: Kindbill, browser: Browser) -> Iterator[Season]:
     kindbill.to(sent_at + timedelta(days=90))
     at_90_days = kindbill.call("GET", address).status_code
     kindbill.forward("1m")
-    yield Season(
+    return Season(
         began=began,
         without_funds=without_funds,
         lost_card=lost_card,

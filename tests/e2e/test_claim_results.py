@@ -1,4 +1,4 @@
-"""What a payer sends, however often and in whatever order: billed once, held where a person must look, never guessed."""
+"""What a payer sends, however often and in whatever order: billed once, or held for a person, never guessed."""
 
 import json
 from dataclasses import replace
@@ -125,8 +125,8 @@ def test_a_result_that_may_not_be_billed_is_held_for_a_person_with_its_reason(
 def test_one_bad_claim_of_a_file_does_not_stop_the_others(kindbill: Kindbill, client: Client) -> None:
     """claims.md decision 4; contract: accepted + held + duplicate + rejected = claims."""
     good = Decision(client.claim(), 150_00, 62_50)
-    unbalanced = as_835(replace(good, claim_id=client.claim(), payer_claim_id="OUT")).replace("CAS*CO*45*45", "CAS*CO*45*44")
-    unbalanced_claim = unbalanced[unbalanced.index("CLP*") : unbalanced.index("SE*")]
+    other = as_835(replace(good, claim_id=client.claim(), payer_claim_id="OUT"))
+    unbalanced_claim = other[other.index("CLP*") : other.index("SE*")].replace("CAS*CO*45*45", "CAS*CO*45*44")
     file = as_835(good, Decision(client.claim(100_00), 100_00, 0), Decision("NOBODYS-CLAIM", 100_00, 10_00))
     file = file.replace("CLP*NOBODYS", f"{unbalanced_claim}CLP*NOBODYS")
     answer = kindbill.send(file)

@@ -165,9 +165,7 @@ def test_an_hsa_card_pays_but_is_not_enrolled_even_if_declared_otherwise(kindbil
     assert "FSA, HSA and HRA cards" in client.mail("autopay_off")["text"].replace("\n", " ")
 
 
-def test_five_wrong_numbers_lock_the_page_for_a_day_and_the_client_is_mailed(
-    kindbill: Kindbill, visit: Visit
-) -> None:
+def test_five_wrong_numbers_lock_the_page_for_a_day_and_the_client_is_mailed(kindbill: Kindbill, visit: Visit) -> None:
     """PAY-2: 5 in 15 minutes, whole numbers compared, the right one tells nothing while it is locked."""
     client = kindbill.new_client("guessed")
     client.owes(62_50)

@@ -1,4 +1,4 @@
-"""Stripe on a bad day: answers lost, webhooks lost, late, twice, in reverse. Money moves once, and we come to know it."""
+"""Stripe on a bad day: answers lost, webhooks lost, late, twice, in reverse. Money moves once, and we get to know."""
 
 from collections.abc import Callable
 from datetime import timedelta
