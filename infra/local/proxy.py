@@ -101,9 +101,14 @@ def _has_body(request: Request) -> bool:
     return "content-length" in request.headers or "transfer-encoding" in request.headers
 
 
-def _headers(request: Request) -> list[tuple[str, str]]:
-    """The client's own headers, and those that API Gateway adds. A length stays: the body is passed on as it is."""
-    kept = [(k, v) for k, v in request.headers.items() if k not in HOP_BY_HOP and not k.startswith("x-forwarded-")]
-    client = request.client.host if request.client else "127.0.0.1"
-    port = str(request.url.port or 80)
-    return [*kept, ("x-forwarded-for", client), ("x-forwarded-port", port), ("x-forwarded-proto", request.url.scheme)]
+def _headers(request: Request) -> list[tuple[bytes, bytes]]:
+    """The client's own headers as the bytes they came in, which need not be ASCII, and those that API Gateway adds. A
+    length stays: the body is passed on as it is."""
+    dropped = {name.encode() for name in HOP_BY_HOP}
+    kept = [(k, v) for k, v in request.headers.raw if k not in dropped and not k.startswith(b"x-forwarded-")]
+    added = {
+        "for": request.client.host if request.client else "127.0.0.1",
+        "port": str(request.url.port or 80),
+        "proto": request.url.scheme,
+    }
+    return [*kept, *((f"x-forwarded-{name}".encode(), value.encode()) for name, value in added.items())]
