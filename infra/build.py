@@ -43,7 +43,7 @@ VERBS: Final[Mapping[str, tuple[str, ...]]] = {
     "serve_practice": ("phonenumbers", "pydantic", "tzdata"),
     "serve_client": ("jinja2", "phonenumbers", "stripe", "tzdata"),
 }
-"""Verb -> the distributions in its zip, besides those they need themselves. boto3 is in Lambda's runtime already."""
+"""Verb -> the distributions in its zip, besides those they need themselves. botocore is in Lambda's runtime already."""
 
 OURS: Final = ("billing", "edges", "functions")
 LEFT_OUT: Final = frozenset({"example_event.json", "py.typed", "carc_plain.csv"})

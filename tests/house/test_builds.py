@@ -1,8 +1,10 @@
 """What a function ships is what it uses: everything it may import is in its zip, and nothing else is paid for."""
 
 import io
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 from infra import build
 from tests.house.reach import reach
 
-IN_LAMBDA = frozenset({"boto3", "botocore"})
+IN_LAMBDA = frozenset({"botocore"})
 """Of the runtime itself."""
 MODULE_OF: Mapping[str, str] = {
     "jinja2": "jinja2",
@@ -26,7 +28,7 @@ BROUGHT_ALONG: Mapping[str, str] = {
     "markupsafe": "jinja2",
 }
 """Imported by us, shipped because another distribution needs it."""
-HEAVY = ("aws_lambda_powertools", "boto3", "jinja2", "phonenumbers", "pydantic", "requests", "s3transfer", "stripe")
+HEAVY = ("boto3", "jinja2", "phonenumbers", "pydantic", "requests", "s3transfer", "stripe")
 AT_ONCE: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(build.VERBS, frozenset()),
     "serve_practice": frozenset({"pydantic"}),
@@ -43,12 +45,18 @@ def zips() -> Mapping[str, bytes]:
 @pytest.fixture(scope="module")
 def runtime() -> Path:
     """A folder with what Lambda's runtime brings, and nothing else."""
-    return build.installed(build.here(), ("boto3",), build.pins())
+    return build.installed(build.here(), ("botocore",), build.pins())
 
 
 def test_every_function_is_built_and_every_build_is_a_function() -> None:
     folders = {folder.name for folder in (build.ROOT / "functions").iterdir() if (folder / "handler.py").exists()}
     assert set(build.VERBS) == folders
+
+
+def test_every_production_dependency_is_shipped_by_a_function_or_brought_by_lambda() -> None:
+    project = tomllib.loads((build.ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    declared = {re.split(r"[<>=]", requirement)[0] for requirement in project["dependencies"]}
+    assert declared == {name for needs in build.VERBS.values() for name in needs} | {"botocore"}
 
 
 @pytest.mark.parametrize("verb", build.VERBS)
