@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from billing.account import Books
 from billing.facts import FactKind
+from billing.invariants import AccountRows
 from billing.invoice import Source
 from billing.notice import NoticeKind
-from billing.payment import Attempt
+from billing.payment import Attempt, AttemptState
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -37,6 +38,7 @@ class Auditor:
         self.turned_off: defaultdict[str, list[datetime]] = defaultdict(list)
         self.stopped: defaultdict[str, list[datetime]] = defaultdict(list)
         self.steady: set[str] = set()
+        self._bounced: dict[str, datetime] = {}
 
     def may_bill(self, claim_id: str, client: str, *amounts: int) -> None:
         """The claim becomes an invoice of one of these amounts; 0 among them: or none."""
@@ -56,9 +58,11 @@ class Auditor:
             for invoice in books.invoices if client in self.steady and since and self._reachable() else ():
                 if invoice.open_amount >= SMALLEST and invoice.issued_at > since:
                     self._fail(client, f"is enrolled, has a good card, and {invoice.invoice_id} was never charged")
+            self._judge_receipts(client, account)
             reviews = {
                 str(f.data["invoice_id"]): f.at for f in account.facts if f.kind == FactKind.INVOICE_PUT_IN_REVIEW
             }
+            self._bounced = {f.item: f.at for f in account.facts if f.kind == FactKind.NOTICE_BOUNCED}
             for intent in self._world.stripe.intents():
                 known = intent["metadata"]
                 if known.get("client") == client and "consent" in known:
@@ -83,6 +87,13 @@ class Auditor:
         if invoiced:
             self._fail(client, f"invoices of claims that nobody decided: {invoiced}")
 
+    def _judge_receipts(self, client: str, account: AccountRows) -> None:
+        """Each payment has one receipt, sent or refused by the mail service (PAY-11)."""
+        payments = [a for a in account.books.attempts if a.state is AttemptState.POSTED and a.parts]
+        receipts = [p for p in account.postings if p.notice is NoticeKind.RECEIPT]
+        if len(payments) != len(receipts):
+            self._fail(client, f"made {len(payments)} payments and was sent {len(receipts)} receipts")
+
     def _judge_charge(
         self, client: str, intent: dict[str, Any], attempt: Attempt, books: Books, reviews: dict[str, datetime]
     ) -> None:
@@ -102,15 +113,15 @@ class Auditor:
                 self._judge_notice(client, intent["id"], part.invoice_id, at)
 
     def _judge_notice(self, client: str, intent_id: str, invoice_id: str, at: datetime) -> None:
-        """The charge's own notice was accepted 4 h before, named no later moment, and the client did not stop it."""
-        notices = [
-            mail
-            for mail in self._world.mailbox.mails
-            if mail.letter.kind is NoticeKind.CHARGE_NOTICE
-            and mail.letter.client == client
-            and invoice_id in self._world.posting(mail.letter, mail.notice_id).invoice_ids
-            and mail.at <= at - NOTICE
-        ]
+        """The charge's own notice was accepted 4 h before, named no later moment, did not come back, and the client did
+        not stop what it announced."""
+        notices = []
+        for mail in self._world.mailbox.mails:
+            if mail.letter.kind is NoticeKind.CHARGE_NOTICE and mail.letter.client == client and mail.at <= at - NOTICE:
+                posting = self._world.posting(mail.letter, mail.notice_id)
+                came_back = self._bounced.get(posting.key.sk, at)
+                if invoice_id in posting.invoice_ids and came_back >= at - UNDER_WAY:
+                    notices.append(mail)
         if not any(m.letter.moment is not None and m.letter.moment <= at for m in notices):
             self._fail(client, f"{intent_id} charges {invoice_id} at {at}, and no notice said so")
         newest = max(m.at for m in notices)

@@ -9,6 +9,7 @@ What happens is drawn from `Random(seed)` and from nothing else: the same seed t
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -84,6 +85,7 @@ class World:
         self._relayed = 0
         self._sweep_from = self.start
         self._began: list[int] = []
+        self._sendings: Counter[str] = Counter()
 
     # ---- the agenda ----
 
@@ -287,7 +289,11 @@ class World:
     # ---- mails ----
 
     def _inspect(self, notice_id: str, letter: Letter) -> None:
-        self.judge.leaves_by_mail(self.posting(letter, notice_id), letter, self._began[-1])
+        posting = self.posting(letter, notice_id)
+        self._sendings[notice_id] += 1
+        if self._sendings[notice_id] > posting.version:
+            self.judge.fail(f"{letter.kind} {notice_id} is sent a time more than was written down")
+        self.judge.leaves_by_mail(posting, letter, self._began[-1])
 
     def _arrived(self, mail: Mail) -> None:
         who = f"{mail.letter.kind} to {mail.letter.to}"

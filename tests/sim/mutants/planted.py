@@ -17,7 +17,7 @@ from billing.account import Books
 from billing.autopay import NoCharge, why_not
 from billing.facts import ROUTES, WakeKind
 from billing.invoice import Invoice
-from billing.payment import Attempt, AttemptState, Card, Evidence
+from billing.payment import Attempt, AttemptState, Evidence
 from billing.policy import Practice
 from billing.ports import CardGateway, Insert, Store, Update, Write
 from edges import card_gateway
@@ -111,9 +111,6 @@ def a_charge_without_consent() -> Iterator[None]:
     def whoever_it_is(books: Books, invoice: Invoice, practice: Practice, now: datetime) -> NoCharge | None:
         return why_not(replace(books, account=replace(books.account, autopay=True)), invoice, practice, now)
 
-    def keep_announced(waiting: Invoice, *_: object) -> Invoice:
-        return waiting
-
     with (
         patch.object(charge_autopay, "why_not", whoever_it_is),
         patch("billing.autopay._cancelled", lambda *_a, **_k: ()),
@@ -126,18 +123,6 @@ def nobody_looks_up() -> Iterator[None]:
     """The janitor is gone: an attempt whose webhook was lost stays open for ever."""
     routes: Mapping[str, tuple[str, ...]] = {**ROUTES, WakeKind.LOOK_UP: ()}
     with patch("functions.wake_due.flow.ROUTES", routes):
-        yield
-
-
-@contextmanager
-def the_other_card() -> Iterator[None]:
-    """A retry counts from the last try instead of the first, and a cap is not asked."""
-    real = settling.start_charge
-
-    def double(books: Books, invoice: Invoice, card: Card, now: datetime) -> tuple[Attempt, tuple[Write, ...]]:
-        return real(books, replace(invoice), card, now)
-
-    with patch.object(charge_autopay, "start_charge", double):
         yield
 
 
