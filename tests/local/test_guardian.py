@@ -58,6 +58,9 @@ def wait_for(happened: Callable[[], bool]) -> None:
 
 def is_alive(pid: int) -> bool:
     """Whether it runs; a zombie that nobody has reaped yet does not."""
+    if Path("/proc/self").exists():
+        status = Path(f"/proc/{pid}/status")
+        return status.exists() and "State:\tZ" not in status.read_text("utf-8")
     shown = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
     return bool(shown.strip()) and not shown.strip().startswith("Z")
 
