@@ -91,7 +91,7 @@ def _charged(rows: AccountRows) -> str:
 
 
 def _noticed_at(rows: AccountRows) -> datetime:
-    return next(f.at for f in rows.facts if f.data.get("notice") == NoticeKind.CHARGE_NOTICE)
+    return min(f.at for f in rows.facts if f.data.get("notice") == NoticeKind.CHARGE_NOTICE)
 
 
 def _without(rows: AccountRows, notice: NoticeKind) -> AccountRows:
