@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--end-with-parent", action="store_true", help="end when the program that started this one does")
     one.set_defaults(act=lambda a: run(ends_with_parent=a.end_with_parent))
 
-    one = commands.add_parser("post", help="send a payer's answer (835, FHIR or JSON) to the local copy")
+    one = commands.add_parser("post", help="send a payer's answer (835 or JSON) to the local copy; shows what became of it")
     one.add_argument("file", type=Path)
     one.set_defaults(act=_post)
 
@@ -73,8 +73,11 @@ def _post(arguments: argparse.Namespace) -> int:
     if media_type is None:
         raise CannotDo(f"{file} is neither {', '.join(MEDIA_TYPES)} nor an X12 file")
     key = _local("GET", "/_local/keys")["claims"]
-    headers = {"authorization": f"Bearer {key}", "content-type": media_type}
-    print_json(_local("POST", "/v1/claim-results", content=body, headers=headers))
+    headers = {"authorization": f"Bearer {key}"}
+    receipt = _local("POST", "/v1/claim-results", content=body, headers={**headers, "content-type": media_type})
+    # What the receipt says at once is that the body is kept; a person wants to see what became of its claims.
+    _local("POST", "/_local/settle")
+    print_json(_local("GET", receipt["status_url"], headers=headers))
     return 0
 
 
