@@ -39,8 +39,9 @@ bench: .venv/.synced ## what speed and cost are, as ratios and exact counts; JSO
 build: .venv/.synced ## build/<verb>/ for AWS Lambda (Python 3.13, arm64)
 	$(PY) -m infra.build
 
-deploy: build ## to AWS: STAGE=staging, and the first time URL=https://pay.example.com
+deploy: .venv/.synced ## to AWS: STAGE=staging, and the first time URL=https://pay.example.com
 	@test -n "$(STAGE)" || { echo "make deploy STAGE=<name> [URL=https://<where clients reach us>]"; exit 2; }
+	$(PY) -m infra.build
 	SAM_CLI_TELEMETRY=0 .venv/bin/sam deploy --template-file template.yaml --stack-name kindbill-$(STAGE) \
 	  --resolve-s3 --no-fail-on-empty-changeset --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND \
 	  --parameter-overrides Stage=$(STAGE) $(if $(URL),PublicBaseUrl=$(URL))
