@@ -3,12 +3,13 @@
 The simulator runs the production flows with everything that can go wrong, and stops at the first invariant that does
 not hold. How it is built, from the outside in:
 
-    run.py          one seed, many seeds                  workload.py   clients, claims, staff, cards of one life
-    world.py        clock, agenda, queues, delivery       people.py     what a client does with a mail and a browser
-    chaos.py        how often and where things go wrong   judge.py      asks billing/invariants.py after every step
-    wiring.py       queues and flows, from template.yaml  auditor.py    independent books; judges Stripe's charges
-    stripe_side.py  the embedded Stripe, webhooks         mailbox.py    the mail service
-    scenarios/      stories told by hand, and every bug a seed found    mutants/   planted bugs that must be caught
+    run.py          one life from its seed             workload.py   clients, claims, staff, cards of one life
+    world.py        clock, queues, delivery, relay     people.py     what a client does with a mail and a browser
+    agenda.py       what will happen, what has         judge.py      asks billing/invariants.py after every step
+    chaos.py        how often and where things break   auditor.py    independent books; judges Stripe's charges
+    wiring.py       queues and flows, template.yaml    mailbox.py    the mail service
+    stripe_side.py  the embedded Stripe, webhooks      scenarios/    told by hand, and every bug a seed found
+    mutants/        planted bugs that must be caught
 
 To make it see more: give people a new habit, the weather a new kind of trouble, the judge a new question.
 """

@@ -8,7 +8,7 @@ it judges every automatic charge at Stripe by the mails that were accepted and t
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from billing.account import Books
 from billing.facts import FactKind
@@ -54,10 +54,8 @@ class Auditor:
             owed = sum(self._billed(client, books)) - sum(payment.amount for payment in taken)
             if (books.balance, books.account.credit) != (owed, 0):
                 self._fail(client, f"owes {owed}; our books say {books.balance} and credit {books.account.credit}")
-            since = next((f.at for f in account.facts if f.kind == FactKind.AUTOPAY_ENROLLED), None)
-            for invoice in books.invoices if client in self.steady and since and self._reachable() else ():
-                if invoice.open_amount >= SMALLEST and invoice.issued_at > since:
-                    self._fail(client, f"is enrolled, has a good card, and {invoice.invoice_id} was never charged")
+            if client in self.steady and self._reachable():
+                self._judge_steady(client, account)
             self._judge_receipts(client, account)
             reviews = {
                 str(f.data["invoice_id"]): f.at for f in account.facts if f.kind == FactKind.INVOICE_PUT_IN_REVIEW
@@ -70,6 +68,13 @@ class Auditor:
                     if attempt is None:
                         self._fail(client, f"{intent['id']} charges an attempt that was never written")
                     self._judge_charge(client, intent, attempt, books, reviews)
+
+    def _judge_steady(self, client: str, account: AccountRows) -> None:
+        """Who is enrolled with a good card has nothing left to pay of what was issued since."""
+        since = min((f.at for f in account.facts if f.kind == FactKind.AUTOPAY_ENROLLED), default=None)
+        for invoice in account.books.invoices:
+            if since is not None and invoice.issued_at > since and invoice.open_amount >= SMALLEST:
+                self._fail(client, f"is enrolled, has a good card, and {invoice.invoice_id} was never charged")
 
     def _reachable(self) -> bool:
         """Whether every charge reached Stripe: one that did not within 20 hours is a failed try."""
@@ -129,5 +134,5 @@ class Auditor:
             if newest < stop < at - UNDER_WAY:
                 self._fail(client, f"{intent_id} charges {invoice_id} at {at}, which the client stopped at {stop}")
 
-    def _fail(self, client: str, what: str) -> None:
+    def _fail(self, client: str, what: str) -> NoReturn:
         self._world.judge.fail(f"the auditor, about {client}: {what}")

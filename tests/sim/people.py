@@ -10,16 +10,18 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from billing.account import Account, Books, Card, account_key
+from billing.account import Account, Books
 from billing.autopay import CONSENT_VERSION
+from billing.ids import account_key
 from billing.notice import Letter, NoticeKind
-from billing.ports import Refused
+from billing.payment import Card
 from functions.serve_client import flow as pay_page
 from functions.serve_client.door import SeeOther, Visit, csrf_token
 from functions.serve_client.forms import Form
+from tests.sim.agenda import Thing
 from tests.sim.auditor import Auditor
 from tests.sim.mailbox import Mail
-from tests.sim.world import Thing, World
+from tests.sim.world import World
 
 ALL = "all"
 GOOD_CARD = "4242424242424242"
@@ -212,6 +214,3 @@ class Person:
         for card in rows:
             if isinstance(card, Card) and card.card_id == account.default_card:
                 self.world.stripe.embedded.set_card(card.payment_method, behaviour)
-
-
-__all__ = ["ALL", "GOOD_CARD", "Habits", "Person", "Refused"]

@@ -23,17 +23,20 @@ from functions.create_plan.flow import create
 from functions.receive_mail_events.report import Trouble
 from functions.serve_practice.flow import submit_claim
 from tests.billing.claim_examples import decided
+from tests.sim.agenda import Thing
 from tests.sim.auditor import Auditor
 from tests.sim.chaos import Weather
 from tests.sim.mailbox import Mail
-from tests.sim.people import GOOD_CARD, Habits, Person
-from tests.sim.world import Thing, World
+from tests.sim.people import Habits, Person
+from tests.sim.world import World
 
 PRACTICE = "riverbend"
 STARTS = (date(2026, 2, 27), date(2026, 6, 10), date(2026, 10, 22))
 """The first and last lie days before a change of daylight saving time."""
 ZONES = ("America/Los_Angeles", "America/New_York", "America/Phoenix")
 PAYER = "87726"
+PROCEDURE = "H2019HQ"
+"""No plain number: it is looked for in everything that leaves, and must not be met by chance."""
 TROUBLED_CARDS = (
     "ok",
     "insufficient_funds",
@@ -178,9 +181,9 @@ class Workload:
             charged=charged,
             service_date=day,
             secondary_payer_id="",
-            lines=(SubmittedLine("90834", (), "1", day, charged, ("F41.1",), "session_1"),),
+            lines=(SubmittedLine(PROCEDURE, (), "1", day, charged, ("F41.1",), "session_1"),),
         )
-        world.judge.care_secrets |= {"90834", "F41.1", claim.member_id, day.isoformat()}
+        world.judge.care_secrets |= {PROCEDURE, "F41.1", claim.member_id, day.isoformat()}
         stories = (_owes,) if steady else STORIES
         results, amounts = rng.choice(stories)(rng, claim, owed)
         self.auditor.may_bill(claim_id, person.client, *amounts)
@@ -189,7 +192,7 @@ class Workload:
         self._surely(submitted_at, f"submits {claim_id}", lambda store: self._submit(store, claim))
         for result in results:
             for copy in range(1 if rng.random() < 0.8 else 2):
-                self._surely(arrives, f"decides {claim_id}", lambda s, r=result, c=copy: self._file(s, r, c))
+                self._surely(arrives, f"decides {claim_id}", functools.partial(self._file, result, copy))
                 arrives += timedelta(days=3) * rng.random() ** 2
 
     def _surely(self, when: datetime, what: str, act: Callable[[Store], object]) -> None:
@@ -200,7 +203,7 @@ class Workload:
     def _submit(self, store: Store, claim: SubmittedClaim) -> None:
         submit_claim(store, Submission(PRACTICE, claim, self.world.now))
 
-    def _file(self, store: Store, result: ClaimResult, copy: int) -> str:
+    def _file(self, result: ClaimResult, copy: int, store: Store) -> str:
         """What read_claims makes of a file: the result, stored once whatever file it came in."""
         row = ReceivedResult(PRACTICE, result, f"receipt_{result.claim_id}_{copy}", self.world.now)
         if store.get(row.key) is not None:
@@ -222,7 +225,8 @@ def _result(claim: SubmittedClaim, owed: int, **changes: Any) -> ClaimResult:
     shares = (Adjustment("PR", "3", copay), Adjustment("PR", "1", owed - copay))
     adjustments = (discount, *(share for share in shares if share.amount))
     made = decided(*adjustments, charged=claim.charged, claim_id=claim.claim_id, payer_claim_id=f"P{claim.claim_id}")
-    return replace(made, **changes) if changes else made
+    lines = tuple(replace(line, procedure=PROCEDURE) for line in made.lines)
+    return replace(made, **{"lines": lines, **changes})
 
 
 def _owes(_rng: Random, claim: SubmittedClaim, owed: int) -> Story:
@@ -295,6 +299,3 @@ def _habits(rng: Random) -> Habits:
         mistypes=rng.random() * 0.3,
         asks_for_plan=rng.random() * 0.3,
     )
-
-
-__all__ = ["GOOD_CARD", "PRACTICE", "Workload"]

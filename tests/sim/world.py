@@ -8,11 +8,10 @@ writer is another thing from the agenda that runs, whole, inside a port call of 
 What happens is drawn from `Random(seed)` and from nothing else: the same seed tells the same story to the letter.
 """
 
-import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -27,6 +26,7 @@ from functions.receive_mail_events.report import Trouble as MailTrouble
 from functions.receive_stripe import flow as inbox
 from functions.wake_due import flow as wake
 from infra.local.stripe import Delivery
+from tests.sim.agenda import Agenda, Line, Thing, told
 from tests.sim.chaos import CALM, Crash, Door, Trouble, Weather
 from tests.sim.judge import Failure, Judge, WatchedStore
 from tests.sim.mailbox import Mail, Mailbox
@@ -40,22 +40,6 @@ DEEPEST = 2
 WHOLE_WORLD_EVERY = 200
 """Steps between two checks of everything; touched accounts are checked after each step."""
 
-LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-
-
-@dataclass
-class Thing:
-    """Something on the agenda. `act` does it through the ports it is given; `failed` says when it comes again."""
-
-    actor: str
-    label: str
-    act: Callable[[dict[str, Any]], object]
-    failed: "Callable[[Thing, str], datetime | None]" = lambda _thing, _outcome: None
-    queue: str = ""
-    receives: int = 0
-    then: Callable[[str], None] = lambda _outcome: None
-    hidden_until: datetime = LONG_AGO
-
 
 @dataclass
 class World:
@@ -67,7 +51,7 @@ class World:
     weather: Weather = CALM
     on_mail: Callable[[Mail], None] = lambda _mail: None
     on_meeting: "Callable[[Thing], Thing | None]" = lambda _busy: None
-    trace: list[tuple[datetime, int, str, str, str]] = field(default_factory=list)
+    trace: list[Line] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.now = self.start
@@ -80,8 +64,7 @@ class World:
         self.store = WatchedStore(wiring().shards, self.judge)
         self.stripe = StripeSide(lambda: self.now, self.judge.leaves_for_stripe)
         self.mailbox = Mailbox(lambda: self.now, self._inspect, self._arrived)
-        self._agenda: list[tuple[datetime, int, Thing]] = []
-        self._numbers = 0
+        self._agenda = Agenda()
         self._relayed = 0
         self._sweep_from = self.start
         self._began: list[int] = []
@@ -91,8 +74,7 @@ class World:
 
     def at(self, when: datetime, thing: Thing) -> None:
         """Put something on the agenda."""
-        self._numbers += 1
-        heapq.heappush(self._agenda, (max(when, self.now), self._numbers, thing))
+        self._agenda.put(max(when, self.now), thing)
 
     def step(self) -> bool:
         """Let the next thing happen; False where nothing is left to do, ever."""
@@ -117,16 +99,15 @@ class World:
 
     def next_at(self) -> datetime | None:
         """When the next thing happens; None where nothing is left."""
-        moments = [at for at in (self._sweep_at(), self.stripe.embedded.next_due()) if at is not None]
-        if self._agenda:
-            moments.append(self._agenda[0][0])
+        coming = (self._sweep_at(), self.stripe.embedded.next_due(), self._agenda.first_at())
+        moments = [at for at in coming if at is not None]
         return max(min(moments), self.now) if moments else None
 
     def _next(self) -> Thing | None:
         while True:
             sweep_at, stripe_at = self._sweep_at(), self.stripe.embedded.next_due()
-            agenda_at = self._agenda[0][0] if self._agenda else None
-            first = min((at for at in (sweep_at, stripe_at, agenda_at) if at is not None), default=None)
+            moments = (sweep_at, stripe_at, self._agenda.first_at())
+            first = min((at for at in moments if at is not None), default=None)
             if first is None:
                 return None
             self.now = max(self.now, first)
@@ -136,7 +117,7 @@ class World:
             elif first == sweep_at:
                 return self._sweeping()
             else:
-                thing = heapq.heappop(self._agenda)[2]
+                thing = self._agenda.take_first()
                 if thing.hidden_until <= self.now:
                     return thing
                 self.at(thing.hidden_until, thing)
@@ -185,17 +166,12 @@ class World:
         """A concurrent writer: the same message delivered twice, somebody who acts on the same account at this very
         moment, or something else that is due about now."""
         dice = self.rng.random()
-        somebody = self.on_meeting(busy) if dice < 0.5 else None
-        if somebody is not None:
-            self._do(somebody, depth)
-        elif busy.queue and dice < 0.7:
-            self._do(Thing(busy.actor, busy.label, busy.act), depth)
-        elif self._agenda:
-            near = heapq.nsmallest(6, self._agenda, key=lambda entry: entry[:2])
-            entry = self.rng.choice(near)
-            self._agenda.remove(entry)
-            heapq.heapify(self._agenda)
-            self._do(entry[2], depth)
+        other = self.on_meeting(busy) if dice < 0.5 else None
+        if other is None and busy.queue and dice < 0.7:
+            other = Thing(busy.actor, busy.label, busy.act)
+        other = other or self._agenda.take_near(self.rng)
+        if other is not None:
+            self._do(other, depth)
 
     def _meanwhile(self, crashed: Thing) -> None:
         """Before a crashed step comes again, somebody acts on the half-done."""
@@ -240,7 +216,7 @@ class World:
         if outcome != "crash":
             return self.now + timedelta(seconds=min(2 ** (thing.receives - 1), 60))
         # The whole invocation ended: the other records of its batch stay hidden as long.
-        mates = [t for at, _, t in self._agenda if t.queue == thing.queue and at <= self.now + timedelta(seconds=1)]
+        mates = list(self._agenda.of_queue(thing.queue, self.now + timedelta(seconds=1)))
         for mate in mates[: self.rng.randrange(queue.batch)]:
             mate.receives = min(mate.receives + 1, queue.receives - 1)
             mate.hidden_until = self.now + queue.visibility
@@ -337,12 +313,8 @@ class World:
         return self.store.due(shard, self.now + timedelta(days=400), 20)
 
     def story(self, last: int = 0) -> str:
-        """The trace for people: time, actor, message, outcome."""
-        lines = self.trace[-last:] if last else self.trace
-        return "\n".join(
-            f"{at:%m-%d %H:%M:%S}  {'    ' * depth}{actor:14} {label}" + (f"  -> {outcome}" if outcome else "")
-            for at, depth, actor, label, outcome in lines
-        )
+        """The trace for people: time, actor, message, outcome; all of it, or its last lines."""
+        return told(self.trace[-last:] if last else self.trace)
 
 
 def _outcome(answer: object) -> str:

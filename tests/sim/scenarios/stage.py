@@ -18,12 +18,13 @@ from billing.policy import Policy, Practice, Provider
 from billing.ports import Conflict, Insert
 from functions.serve_practice.flow import submit_claim
 from tests.billing.claim_examples import decided
+from tests.sim.agenda import Thing
 from tests.sim.auditor import Auditor
 from tests.sim.chaos import CALM, Crash
 from tests.sim.mailbox import Mail
 from tests.sim.people import Person
 from tests.sim.workload import PAYER, PRACTICE
-from tests.sim.world import Thing, World
+from tests.sim.world import World
 
 MONDAY_MORNING = datetime(2026, 11, 16, 17, 0, tzinfo=UTC)
 """09:00 in the practice's zone, with no change of daylight saving time near."""

@@ -1,0 +1,73 @@
+"""What will happen and what has happened: the agenda of a simulated world, and its trace."""
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Thing:
+    """Something that happens. `act` does it through the ports it is given and may say how it ended; `failed` says when
+    it comes again after a crash or a TryAgain; `then` hears how it ended. `queue`, `receives`, `hidden_until`: of a
+    message."""
+
+    actor: str
+    label: str
+    act: Callable[[dict[str, Any]], object]
+    failed: "Callable[[Thing, str], datetime | None]" = lambda _thing, _outcome: None
+    queue: str = ""
+    receives: int = 0
+    then: Callable[[str], None] = lambda _outcome: None
+    hidden_until: datetime = LONG_AGO
+
+
+class Agenda:
+    """Things by their instant; what has the same instant happens in the order it was put there."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[datetime, int, Thing]] = []
+        self._numbers = 0
+
+    def put(self, at: datetime, thing: Thing) -> None:
+        """Let it happen then."""
+        self._numbers += 1
+        heapq.heappush(self._heap, (at, self._numbers, thing))
+
+    def first_at(self) -> datetime | None:
+        """When the next thing happens."""
+        return self._heap[0][0] if self._heap else None
+
+    def take_first(self) -> Thing:
+        """The next thing, off the agenda."""
+        return heapq.heappop(self._heap)[2]
+
+    def take_near(self, rng: Random, how_near: int = 6) -> Thing | None:
+        """One of the next few things, off the agenda; None where nothing is left."""
+        near = heapq.nsmallest(how_near, self._heap, key=lambda entry: entry[:2])
+        if not near:
+            return None
+        entry = rng.choice(near)
+        self._heap.remove(entry)
+        heapq.heapify(self._heap)
+        return entry[2]
+
+    def of_queue(self, queue: str, until: datetime) -> Iterator[Thing]:
+        """The messages of that queue that are to be seen by then."""
+        return (thing for at, _, thing in self._heap if thing.queue == queue and at <= until)
+
+
+Line = tuple[datetime, int, str, str, str]
+"""When, how deep inside other steps, who, what, and how it ended."""
+
+
+def told(trace: Iterable[Line]) -> str:
+    """The trace for people: a line each."""
+    return "\n".join(
+        f"{at:%m-%d %H:%M:%S}  {'    ' * depth}{actor:14} {label}" + (f"  -> {outcome}" if outcome else "")
+        for at, depth, actor, label, outcome in trace
+    )
