@@ -44,7 +44,8 @@ class Contact:
 class Account:
     """What a charge decision relies on. `cap`: the client's limit per charge in cents, None where they chose none and
     the practice's default holds (AUTO-2). `link_epoch`: raising it revokes every pay link. `turned_off_at`: when the
-    client last turned autopay off; nothing they agreed to before counts after it (LAW-7)."""
+    client last turned autopay off; nothing they agreed to before counts after it (LAW-7). `enrolled_at`: since when
+    autopay is on; what was issued before is charged only if the client ticked it (AUTO-1)."""
 
     TYPE: ClassVar[str] = "account"
 
@@ -62,6 +63,7 @@ class Account:
     failed_charges: int = 0
     link_epoch: int = 0
     turned_off_at: datetime | None = None
+    enrolled_at: datetime | None = None
 
     @property
     def key(self) -> Key:

@@ -44,7 +44,9 @@ class Announcement(StrEnum):
 def announcement(books: Books, invoice: Invoice, practice: Practice) -> Announcement:
     """Whether the invoice is charged after a notice, waits for a click because of the cap (AUTO-2), or neither."""
     card = books.default_card
-    if not books.account.autopay or card is None or invoice.open_amount < STRIPE_MINIMUM or not invoice.payable:
+    if not books.account.autopay or card is None or not practice.online_payments:
+        return Announcement.NONE
+    if invoice.open_amount < STRIPE_MINIMUM or not invoice.payable:
         return Announcement.NONE
     return Announcement.CHARGE if invoice.open_amount <= cap_of(books, practice) else Announcement.APPROVAL
 
@@ -80,6 +82,7 @@ class NoCharge(StrEnum):
     NOT_DUE = "not_due"
     NOTHING_OPEN = "nothing_open"
     IN_REVIEW = "in_review"
+    ONLINE_PAYMENTS_OFF = "online_payments_off"
     AUTOPAY_OFF = "autopay_off"
     NO_CARD = "no_card"
     ABOVE_CAP = "above_cap"
@@ -102,6 +105,8 @@ def why_not(books: Books, invoice: Invoice, practice: Practice, now: datetime) -
         return NoCharge.NOTHING_OPEN
     if invoice.in_review:
         return NoCharge.IN_REVIEW
+    if not practice.online_payments:
+        return NoCharge.ONLINE_PAYMENTS_OFF
     if not books.account.autopay:
         return NoCharge.AUTOPAY_OFF
     card = books.default_card

@@ -133,7 +133,11 @@ def _invoice_letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[_Written
         return ()
     amount, card = invoice.open_amount, desk.books.default_card
     shown = card.shown if card else ""
-    match announcement(desk.books, invoice, desk.practice):
+    chosen = announcement(desk.books, invoice, desk.practice)
+    enrolled_at = desk.books.account.enrolled_at
+    if fact.kind == FactKind.INVOICE_ISSUED and enrolled_at is not None and invoice.issued_at < enrolled_at:
+        chosen = Announcement.NONE  # this message is late: the bill was open before autopay, and joins only if ticked
+    match chosen:
         case Announcement.CHARGE:
             moment = charge_moment(invoice, desk.practice, now)
             letter = desk.to_client(NoticeKind.CHARGE_NOTICE, amount=amount, card=shown, moment=moment)

@@ -408,9 +408,11 @@ def _enrol(draft: Draft, attempt: Attempt, enrolment: Enrolment, card: Card) -> 
         not_fsa=enrolment.not_fsa,
     )
     draft.insert(consent)
+    account = draft.books.account
     enrolled = replace(
-        draft.books.account,
+        account,
         autopay=True,
+        enrolled_at=account.enrolled_at if account.autopay else draft.now,
         consent_id=consent.consent_id,
         cap=enrolment.cap,
         default_card=card.card_id,

@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--end-with-parent", action="store_true", help="end when the program that started this one does")
     one.set_defaults(act=lambda a: run(ends_with_parent=a.end_with_parent))
 
-    one = commands.add_parser("post", help="send a payer's answer (835 or JSON) to the local copy; shows what became of it")
+    one = commands.add_parser("post", help="send a payer's answer (835 or JSON) and show what became of it")
     one.add_argument("file", type=Path)
     one.set_defaults(act=_post)
 

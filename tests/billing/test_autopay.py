@@ -165,9 +165,17 @@ def test_a_charge_that_is_due_noticed_and_within_the_cap_may_happen() -> None:
     assert why_not(books(account=replace(ENROLLED, cap=6250)), due, PRACTICE, NOW) is None
 
 
+def test_a_practice_that_switched_online_payment_off_charges_nobody() -> None:
+    """PAY-10."""
+    off = replace(PRACTICE, online_payments=False)
+    assert why_not(books(), announced(6250), off, NOW) is NoCharge.ONLINE_PAYMENTS_OFF
+    assert announcement(books(), invoice(6250), off) is Announcement.NONE
+
+
 def test_every_reason_is_shown_by_a_test() -> None:
     """The bounce's is given by receive_mail_events, the network's is shown below."""
     shown = {reason for reason, _, _ in NO} | {NoCharge.CARD_NETWORK_LIMIT, NoCharge.NOTICE_BOUNCED}
+    shown.add(NoCharge.ONLINE_PAYMENTS_OFF)
     assert shown == set(NoCharge)
 
 

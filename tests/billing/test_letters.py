@@ -76,6 +76,18 @@ EXPECTED: list[tuple[str, Fact, Desk, list[str]]] = [
     ("autopay on", BILL, desk(invoice(6250)), ["charge_notice"]),
     ("above the cap", BILL, desk(invoice(50001)), ["approval_request"]),
     ("no autopay", BILL, desk(invoice(6250), account=BY_HAND), ["invoice"]),
+    (
+        "enrolled since",
+        BILL,
+        desk(invoice(6250), account=replace(ENROLLED, enrolled_at=NOW + timedelta(minutes=1))),
+        ["invoice"],
+    ),
+    (
+        "enrolled since, and ticked",
+        fact(FactKind.INVOICE_JOINED_AUTOPAY, invoice_id="inv_session"),
+        desk(invoice(6250), account=replace(ENROLLED, enrolled_at=NOW + timedelta(minutes=1))),
+        ["charge_notice"],
+    ),
     ("paid meanwhile", BILL, desk(invoice(6250, paid=6250)), []),
     ("in review", BILL, desk(invoice(6250, in_review=True)), []),
     ("being paid", BILL, desk(invoice(6250, open_attempt=3)), []),

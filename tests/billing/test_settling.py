@@ -380,9 +380,11 @@ def test_the_last_instalment_completes_the_plan() -> None:
 # ------------------------------------------------------------------------------------------------------- saving cards
 
 
-def saving(agreed: Enrolment | None, *bills: Invoice, of: Any = PRACTICE, **card: Any) -> tuple[Books, list[Write]]:
+def saving(
+    agreed: Enrolment | None, *bills: Invoice, of: Any = PRACTICE, account: Account = BY_HAND, **card: Any
+) -> tuple[Books, list[Write]]:
     """Ana saves a card on the hosted page, having agreed to this."""
-    before = books(*bills, account=BY_HAND)
+    before = books(*bills, account=account)
     attempt, writes = start_setup(before, agreed, NOW)
     evidence = Evidence(AttemptState.POSTED, card=replace(NEW_CARD, **card), reusable=True)
     return told(after(before, writes), attempt.number, evidence, of=of)
@@ -401,6 +403,14 @@ def test_enrolment_records_the_consent_and_its_cap() -> None:
     assert (at.account.autopay, at.account.cap, at.account.consent_id) == (True, 20000, consent.consent_id)
     assert at.default_card is not None
     assert at.default_card.shown == "Visa ending 1881"
+
+
+def test_another_card_does_not_make_open_bills_older_than_autopay() -> None:
+    """AUTO-1: since when autopay is on does not move when the card changes."""
+    since = NOW - timedelta(days=30)
+    first, _ = saving(AGREED)
+    again, _ = saving(AGREED, account=replace(ENROLLED, enrolled_at=since))
+    assert (first.account.enrolled_at, again.account.enrolled_at) == (NOW, since)
 
 
 def test_saving_a_card_without_agreeing_enrols_nobody() -> None:
