@@ -290,4 +290,5 @@ class Client:
 
 def pay_link(mail: Json) -> str:
     """The pay link in a mail."""
-    return next(link for link in mail["links"] if "/pay/" in link)
+    links: list[str] = mail["links"]
+    return next(link for link in links if "/pay/" in link)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -96,7 +97,7 @@ def test_a_result_that_comes_before_its_claim_waits_and_is_billed_when_the_claim
     assert claim_id not in [hold["claim_id"] for hold in kindbill.get("/v1/holds", "practice")["holds"]]
 
 
-HELD = {
+HELD: dict[str, dict[str, Any]] = {
     "not_billable_status": {"status": "predetermination"},
     "reversal_without_original": {"status": "reversal"},
     "contractual_patient_code": {"adjustments": (("CO", "1", 62_50), ("CO", "45", 45_00))},
