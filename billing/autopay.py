@@ -127,6 +127,14 @@ def why_not(books: Books, invoice: Invoice, practice: Practice, now: datetime) -
     return None
 
 
+def taken_back(books: Books, invoice: Invoice) -> bool:
+    """Whether what a charge under way relied on is gone: autopay is off (LAW-7), the notice came back (AUTO-3), or
+    somebody looks into the invoice (INV-7). What was begun is then not sent any more, and nothing is tried again."""
+    plan = books.plan(invoice.plan_id)
+    noticed_at = (plan.notice_at if plan else None) or invoice.notice_at
+    return not books.account.autopay or invoice.in_review or noticed_at is None
+
+
 PASSES_BY_ITSELF = {NoCharge.NOTICE_TOO_YOUNG: timedelta(hours=1), NoCharge.CARD_NETWORK_LIMIT: timedelta(days=1)}
 """Obstacles that go away with time -> when the charge is looked at again."""
 

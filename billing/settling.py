@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from billing.account import Books, Consent
-from billing.autopay import FAILED_CHARGES_END_AUTOPAY, after_failure, meaning_of
+from billing.autopay import FAILED_CHARGES_END_AUTOPAY, after_failure, meaning_of, taken_back
 from billing.draft import Draft
 from billing.dunning import back_to_reminders, past_due_from
 from billing.facts import FactKind
@@ -39,6 +39,7 @@ from billing.ports import Refused, Write
 def start_charge(books: Books, invoice: Invoice, card: Card, now: datetime) -> tuple[Attempt, tuple[Write, ...]]:
     """The attempt of an announced charge, with the whole request, and the commit that puts it on disk before Stripe
     hears of it. The account row is relied on: consent, cap and card are those the decision saw (invariant 3)."""
+    assert not invoice.open_attempt, f"{invoice.invoice_id}: attempt {invoice.open_attempt} must be closed first"
     attempt = Attempt(
         practice=invoice.practice,
         client=invoice.client,
@@ -187,8 +188,8 @@ def _failed(draft: Draft, attempt: Attempt, evidence: Evidence, practice: Practi
         if invoice is None or invoice.open_attempt != attempt.number:
             continue
         released = replace(invoice, open_attempt=0)
-        if autopay and released.payable and not draft.books.account.autopay:
-            # Turned off while the charge was under way: no other try is announced, and none counts as the last.
+        if autopay and released.payable and taken_back(draft.books, released):
+            # While the charge was under way: no other try is announced, and none counts as the last.
             released = back_to_reminders(released, practice, draft.now)
             data["invoice_id"] = invoice.invoice_id
         elif autopay and released.payable:

@@ -10,13 +10,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from billing.account import Books
-from billing.autopay import NoCharge, no_charge, why_not
+from billing.autopay import NoCharge, no_charge, taken_back, why_not
 from billing.facts import Message, WakeKind
 from billing.ids import practice_key
 from billing.invoice import Invoice
 from billing.payment import SEND_WITHIN, Attempt, AttemptKind, AttemptState
 from billing.policy import Practice
-from billing.ports import CardGateway, Refused, Store, Update
+from billing.ports import CardGateway, Refused, Store, TryAgain, Update
 from billing.settling import settle, start_charge
 from functions.settle_payment.close import close_open_attempts
 
@@ -35,9 +35,9 @@ def run(message: Message, *, store: Store, cards: CardGateway, now: datetime) ->
     invoice = _of(books, row)
     begun = books.attempt(invoice.open_attempt)
     if begun is not None and begun.channel is AttemptKind.AUTOPAY:
-        if books.account.autopay and not invoice.in_review:
+        if not taken_back(books, invoice):
             _send(store, cards, practice, books, begun, now)
-        # Else the client said no before it was surely sent (LAW-7): whether it was sent after all, the look-up finds.
+        # Else somebody said no before it was surely sent (LAW-7): whether it was sent after all, the look-up finds.
         return
     if why_not(books, invoice, practice, now) is NoCharge.NOT_DUE:
         return
@@ -48,6 +48,8 @@ def run(message: Message, *, store: Store, cards: CardGateway, now: datetime) ->
             _park(store, invoice, now)
             return
         invoice = _of(books, row)
+        if invoice.open_attempt:
+            raise TryAgain("another payment page was opened while one was closed: close that one as well")
     _charge(store, cards, practice, books, invoice, now)
 
 

@@ -75,15 +75,21 @@ def _bounced(posting: Posting, report: Report, now: datetime) -> Fact:
 
 
 def _cancelled_charges(posting: Posting, store: Store, now: datetime) -> tuple[Write, ...]:
-    """Every charge announced by this mail that has not been sent; the invoice goes back to its reminders. A plan whose
-    schedule came back has announced nothing."""
+    """Every charge announced by this mail that has not been sent; the invoice goes back to its reminders, whatever page
+    is open on it. One that is being sent may still arrive, but not be tried again. A plan whose schedule came back has
+    announced nothing."""
     practice = store.get(practice_key(posting.practice))
     assert isinstance(practice, Practice), f"no practice {posting.practice}"
     books = Books.expect(store, posting.practice, posting.client)
     writes: list[Write] = []
     for invoice in books.invoices:
-        if invoice.notice_id == posting.notice_id and invoice.charge_at is not None and not invoice.open_attempt:
-            writes += no_charge(books, invoice, practice, NoCharge.NOTICE_BOUNCED, now)
+        if invoice.notice_id != posting.notice_id or not invoice.open_amount:
+            continue
+        unannounced = replace(invoice, notice_at=None)
+        if invoice.charge_at is not None:
+            writes += no_charge(books, unannounced, practice, NoCharge.NOTICE_BOUNCED, now)
+        elif invoice.open_attempt:
+            writes.append(Update(replace(unannounced, version=invoice.version + 1)))
     if posting.notice is NoticeKind.PLAN_SCHEDULE:
         writes += [Update(_unannounced(p)) for p in books.plans if p.plan_id == books.account.active_plan]
     return tuple(writes)

@@ -156,11 +156,29 @@ def test_a_mail_of_another_copy_is_left_alone(store: MemoryStore) -> None:
 def test_charges_of_other_mails_and_charges_already_sent_stay() -> None:
     store = MemoryStore()
     elsewhere = replace(INVOICE, invoice_id="inv_2", notice_id="notice_2")
-    on_its_way = replace(INVOICE, invoice_id="inv_3", open_attempt=1)
     fired = replace(INVOICE, invoice_id="inv_4", charge_at=None)
-    store.commit(*world(elsewhere, on_its_way, fired))
+    store.commit(*world(elsewhere, fired))
     run(BOUNCE, store=store, now=NOON)
-    assert [invoice_in(store, i.invoice_id) for i in (elsewhere, on_its_way, fired)] == [elsewhere, on_its_way, fired]
+    assert [invoice_in(store, i.invoice_id) for i in (elsewhere, fired)] == [elsewhere, fired]
+
+
+def test_a_charge_that_is_being_sent_keeps_its_attempt_and_loses_its_notice() -> None:
+    """AUTO-3: so that nothing is tried again if it fails."""
+    store = MemoryStore()
+    on_its_way = replace(INVOICE, invoice_id="inv_3", open_attempt=1, charge_at=None)
+    store.commit(*world(on_its_way))
+    run(BOUNCE, store=store, now=NOON)
+    after = invoice_in(store, "inv_3")
+    assert after == replace(on_its_way, notice_at=None, version=on_its_way.version + 1)
+
+
+def test_an_open_page_does_not_keep_the_charge_of_a_bounced_notice() -> None:
+    store = MemoryStore()
+    page_open = replace(INVOICE, invoice_id="inv_3", open_attempt=1)
+    store.commit(*world(page_open))
+    run(BOUNCE, store=store, now=NOON)
+    after = invoice_in(store, "inv_3")
+    assert (after.charge_at, after.open_attempt) == (None, 1)
 
 
 def test_a_bounce_that_overtakes_the_note_that_the_mail_was_sent_waits_for_it() -> None:

@@ -1,12 +1,17 @@
 """Bugs that a seed found, each told as the shortest story that shows it; the seed is named for its history."""
 
+from datetime import timedelta
+
 from billing.claim_state import Submission
 from billing.facts import FactKind, Message
 from billing.ids import Key, claim_pk
 from billing.invoice import Status
 from billing.notice import NoticeKind
 from functions.issue_invoice import flow
+from functions.receive_mail_events.report import Trouble
+from functions.serve_client.hosted import start_payment
 from tests.sim.scenarios.stage import Stage
+from tests.sim.workload import PRACTICE
 
 
 def test_a_claim_told_of_twice_at_once_is_judged_once() -> None:
@@ -44,4 +49,70 @@ def test_a_charge_that_was_begun_but_never_sent_is_not_sent_after_autopay_was_tu
     assert [mail.letter.retry_at for mail in failed] == [None], "nobody is promised a try that will not happen"
     assert stage.invoice("client_who_turns_autopay_off", invoice.invoice_id).status is Status.OPEN
     assert stage.mails("client_who_turns_autopay_off", NoticeKind.REMINDER)
+    stage.ends_well()
+
+
+def test_a_page_opened_while_the_charge_closes_another_is_not_charged_beside() -> None:
+    """Seed 2083. Between closing one page and reading the account again, a second tab opened the next page; the charge
+    took the invoice over, and the page could still be paid: the client would have paid twice."""
+    stage = Stage()
+    person = stage.client("client_with_many_tabs", autopay=True)
+    invoice = stage.owes("client_with_many_tabs", 62_50)
+    stage.forward(hours=47, minutes=50)
+    stage.opens(person, invoice.invoice_id)
+    stage.forward(minutes=9)
+    opened: list[str] = []
+
+    def in_another_tab() -> None:
+        world = stage.world
+        attempt = start_payment(
+            world.store,
+            world.stripe.cards,
+            PRACTICE,
+            person.client,
+            lambda books: tuple(i for i in books.invoices if i.open_amount),
+            None,
+            world.now,
+            "http://pay.example/done",
+            "http://pay.example",
+        )
+        opened.append(attempt.session_id)
+
+    stage.next_time("after store.commit", in_another_tab)
+    stage.forward(minutes=2)
+    assert opened
+    said = stage.submits_page(opened[0])
+    stage.ends_well()
+    assert stage.taken("client_with_many_tabs") == [62_50], f"the page said {said}"
+
+
+def test_a_bounced_notice_cancels_its_charge_although_a_page_is_open() -> None:
+    """Seed 1766, AUTO-3. The bounce passed over an invoice with an open page; abandoned, the charge still happened."""
+    stage = Stage()
+    person = stage.client("client_whose_mail_bounces", autopay=True)
+    invoice = stage.owes("client_whose_mail_bounces", 62_50)
+    (notice,) = stage.mails("client_whose_mail_bounces", NoticeKind.CHARGE_NOTICE)
+    stage.forward(hours=1)
+    stage.opens(person, invoice.invoice_id)
+    stage.world.comes_back(notice, Trouble.BOUNCED, timedelta(minutes=1))
+    stage.forward(days=10)
+    assert stage.taken("client_whose_mail_bounces") == []
+    stage.ends_well()
+    assert stage.taken("client_whose_mail_bounces") == []
+
+
+def test_a_charge_that_fails_after_its_notice_bounced_is_not_tried_again() -> None:
+    """AUTO-3. The bounce came while the charge was under way; its retries would have had no notice."""
+    stage = Stage()
+    person = stage.client("client_whose_mail_bounces", autopay=True)
+    stage.owes("client_whose_mail_bounces", 62_50)
+    person.card_becomes("insufficient_funds")
+    (notice,) = stage.mails("client_whose_mail_bounces", NoticeKind.CHARGE_NOTICE)
+    stage.forward(hours=47, minutes=59)
+    stage.next_time("before cards.charge", stage.crash)
+    stage.forward(minutes=3)
+    stage.world.comes_back(notice, Trouble.COMPLAINT, timedelta(0))
+    stage.forward(days=20)
+    assert len(stage.tried("client_whose_mail_bounces")) <= 1
+    assert stage.mails("client_whose_mail_bounces", NoticeKind.REMINDER)
     stage.ends_well()
