@@ -90,10 +90,13 @@ class Judge:
         self.require(leaks("a request to Stripe", request, self.care_secrets))
         self.require(leaks("a request to Stripe", request, self.personal_secrets))
 
-    def leaves_by_mail(self, posting: Posting, letter: Letter, began: int) -> None:
-        """A letter whose step began after commit number `began`."""
+    def leaves_by_mail(self, posting: Posting, letter: Letter, began: int, *, repeated: bool) -> None:
+        """A letter whose step began after commit number `began`; `repeated`: it was accepted before, and is known to
+        repeat what was true then."""
         words = (letter.card, letter.reason, letter.what_to_do, letter.practice_name, *(i.label for i in letter.items))
         self.require(leaks(f"a {letter.kind} mail", "\n".join(words), self.care_secrets))
+        if repeated:
+            return
         pk = account_pk(posting.practice, posting.client)
         invoices = (self._world.store.get(Key(pk, f"INVOICE#{i}#")) for i in posting.invoice_ids)
         then_paid = (i for i in invoices if isinstance(i, Invoice) and self._settled.get(i.key, began + 1) <= began)
