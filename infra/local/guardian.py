@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def main(folder: str, log: str, *program: str) -> None:
     ending.set()
     _kill_group(child.pid)
     child.wait()
-    shutil.rmtree(folder, ignore_errors=True)
+    _remove(Path(folder))
     os._exit(0)
 
 
@@ -60,6 +61,16 @@ def _die_with_us() -> None:
         signal.signal(signum, signal.SIG_DFL)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _remove(folder: Path) -> None:
+    """Each function's instance has unpacked its own zip in there, after a while some fifty thousand files: removing
+    several at once takes seconds where one after the other took most of a minute."""
+    parts = [part for part in folder.glob("*/*") if part.is_dir() and not part.is_symlink()]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        for part in parts:
+            pool.submit(shutil.rmtree, part, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _kill_group(group: int) -> None:
