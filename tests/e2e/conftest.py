@@ -37,6 +37,8 @@ def launched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
     copy = Launched(tmp_path_factory.mktemp("copy"))
     copy.wait_until_ready()
     yield copy
+    kinds = {trace.partition(" ")[0] for trace in copy.traces()}
+    assert kinds == {"file", "port", "process"}, "what is not seen while it runs would not be missed afterwards"
     status = copy.end()
     assert status == 0, copy.said
     assert copy.left_behind() == []

@@ -92,11 +92,12 @@ class Launched:
     def left_behind(self) -> list[str]:
         """Processes, files and ports that are still there after the end, in words; [] when all is gone."""
         give_up = time.monotonic() + NOTHING_LEFT_WITHIN_S
-        while (left := self._left()) and time.monotonic() < give_up:
+        while (left := self.traces()) and time.monotonic() < give_up:
             time.sleep(0.1)
         return left
 
-    def _left(self) -> list[str]:
+    def traces(self) -> list[str]:
+        """Its processes, files and ports, as they are now."""
         files = [f"file {path}" for path in self.temporary.rglob("*")]
         ports = [f"port {port}" for port in (self.port, self.port + 1) if not _is_free(port)]
         return files + ports + [f"process {line}" for line in _processes_with(str(self.temporary))]
