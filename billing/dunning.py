@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, time, timedelta
 
 from billing.invoice import Invoice
+from billing.money import STRIPE_MINIMUM
 from billing.period import local_date, local_instant, morning
 from billing.policy import Practice
 
@@ -26,6 +27,10 @@ def past_due_from(issued_at: datetime, practice: Practice) -> datetime:
 def back_to_reminders(invoice: Invoice, practice: Practice, now: datetime) -> Invoice:
     """The invoice with no charge announced any more: the next reminder still to come takes over (AUTO-8).
 
-    Does not raise the version: the caller folds it into its own change.
+    One too small to be paid alone has none: it waits for the client's next bill (INV-11). Does not raise the version:
+    the caller folds it into its own change.
     """
-    return replace(invoice, charge_at=None, remind_at=next_reminder(invoice.issued_at, practice, now))
+    small = invoice.open_amount < STRIPE_MINIMUM
+    return replace(
+        invoice, charge_at=None, remind_at=None if small else next_reminder(invoice.issued_at, practice, now)
+    )

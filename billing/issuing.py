@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 from billing.claim import ClaimResult, SubmittedClaim
 from billing.claim_state import ClaimState, Hold, ReceivedResult, Verdict
-from billing.dunning import next_reminder, past_due_from
+from billing.dunning import back_to_reminders, past_due_from
 from billing.explain import explain
 from billing.facts import Fact, FactKind
 from billing.gates import Judgement, Now, is_duplicate_denial
@@ -77,7 +77,7 @@ def issue(
     """The invoice for exactly the patient responsibility of the result (INV-1), its explanation (INV-6), its ledger
     postings and the claim's new state, as one commit. It ages from now (INV-8) and is reminded of (INV-9)."""
     result, key = received.result, received.result.result_key()
-    invoice = Invoice(
+    blank = Invoice(
         practice=practice.practice,
         client=submitted.client_id,
         invoice_id=invoice_id(practice.practice, Source.CLAIM, submitted.claim_id),
@@ -89,9 +89,9 @@ def issue(
         issued_at=now,
         service_date=first_service(result, submitted),
         provider=submitted.provider_id,
-        remind_at=next_reminder(now, practice, now),
         past_due_at=past_due_from(now, practice),
     )
+    invoice = back_to_reminders(blank, practice, now)
     verdict = Verdict(key, "accepted", "", "invoiced", invoice.invoice_id, invoice.amount)
     new_state = with_answer(state, practice.practice, submitted, verdict)
     fact = Fact(

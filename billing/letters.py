@@ -18,7 +18,7 @@ from billing.dunning import next_reminder
 from billing.facts import Fact, FactKind
 from billing.ids import digest
 from billing.invoice import Invoice, Source
-from billing.money import dollars
+from billing.money import STRIPE_MINIMUM, dollars
 from billing.notice import Letter, LetterItem, NoticeKind
 from billing.payment import Attempt, Part
 from billing.period import local_date, whole_minute
@@ -132,6 +132,8 @@ def _invoice_letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[_Written
     if fact.kind == FactKind.INVOICE_JOINED_AUTOPAY and invoice.charge_at is not None:
         return ()
     amount, card = invoice.open_amount, desk.books.default_card
+    if amount < STRIPE_MINIMUM:
+        return ()  # nobody can pay it alone: it is part of the next bill's mail and page (INV-11)
     shown = card.shown if card else ""
     chosen = announcement(desk.books, invoice, desk.practice)
     enrolled_at = desk.books.account.enrolled_at

@@ -88,6 +88,8 @@ EXPECTED: list[tuple[str, Fact, Desk, list[str]]] = [
         desk(invoice(6250), account=replace(ENROLLED, enrolled_at=NOW + timedelta(minutes=1))),
         ["charge_notice"],
     ),
+    ("too small to be paid alone", BILL, desk(invoice(49), account=BY_HAND), []),
+    ("just large enough", BILL, desk(invoice(50), account=BY_HAND), ["invoice"]),
     ("paid meanwhile", BILL, desk(invoice(6250, paid=6250)), []),
     ("in review", BILL, desk(invoice(6250, in_review=True)), []),
     ("being paid", BILL, desk(invoice(6250, open_attempt=3)), []),
