@@ -30,7 +30,6 @@ def back_to_reminders(invoice: Invoice, practice: Practice, now: datetime) -> In
     One too small to be paid alone has none: it waits for the client's next bill (INV-11). Does not raise the version:
     the caller folds it into its own change.
     """
-    small = invoice.open_amount < STRIPE_MINIMUM
-    return replace(
-        invoice, charge_at=None, remind_at=None if small else next_reminder(invoice.issued_at, practice, now)
-    )
+    payable_alone = invoice.open_amount >= STRIPE_MINIMUM
+    remind_at = next_reminder(invoice.issued_at, practice, now) if payable_alone else None
+    return replace(invoice, charge_at=None, remind_at=remind_at)

@@ -62,3 +62,9 @@ def test_an_invoice_whose_charge_is_over_is_reminded_of_next_never_in_the_past()
     back = back_to_reminders(announced(6250, issued_at=NOW), PRACTICE, later)
     assert back.charge_at is None
     assert back.remind_at == datetime(2026, 12, 4, 17, 0, tzinfo=UTC)
+
+
+def test_what_is_too_small_to_be_paid_alone_is_not_reminded_of_alone() -> None:
+    """INV-11"""
+    assert back_to_reminders(announced(49), PRACTICE, NOW).remind_at is None
+    assert back_to_reminders(announced(50), PRACTICE, NOW).remind_at is not None
