@@ -4,7 +4,6 @@ Everything the browser asks for is written down, so that a test can say what nev
 """
 
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ from urllib.parse import unquote_plus, urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, Response, expect, sync_playwright
 
-BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+from infra.browser import find
+
 FLAGS: Final = [
     "--no-sandbox",
     "--disable-gpu",
@@ -30,10 +30,9 @@ WAIT_MS: Final = 30_000
 
 @contextmanager
 def running_browser() -> Iterator[Browser]:
-    """The system's Chromium, or the one that was installed for the tests where there is none."""
-    installed = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    """The Chromium that `make test` found or installed."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=installed, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=find(), args=FLAGS)
         try:
             yield browser
         finally:
