@@ -121,7 +121,7 @@ def _hosted(
         expires_at=expires_at,
         save_card=channel is AttemptKind.SETUP or enrolment is not None,
         enrolment=enrolment,
-        look_up_at=next_look_up(expires_at, 0),
+        look_up_at=next_look_up(now, 0),
     )
 
 
@@ -151,9 +151,10 @@ def _look_again(draft: Draft, attempt: Attempt) -> None:
     """Nothing learned: ask again later, unless that is already planned."""
     if attempt.look_up_at is not None and attempt.look_up_at > draft.now:
         return
-    draft.change(
-        replace(attempt, look_ups=attempt.look_ups + 1, look_up_at=next_look_up(draft.now, attempt.look_ups + 1))
-    )
+    later = next_look_up(draft.now, attempt.look_ups + 1)
+    if attempt.expires_at is not None and attempt.expires_at > draft.now:
+        later = next_look_up(attempt.expires_at, 0)  # a page still open is asked about once more when it is over
+    draft.change(replace(attempt, look_ups=attempt.look_ups + 1, look_up_at=later))
 
 
 def _unknown(draft: Draft, attempt: Attempt, evidence: Evidence) -> None:

@@ -56,12 +56,21 @@ def test_webhooks_repeated_and_out_of_order_book_once() -> None:
 
 
 def test_a_payment_whose_webhook_was_lost_is_found_by_the_look_up() -> None:
-    """design: the janitor, minutes after the page expired."""
+    """design: the janitor, after 5 minutes: nobody waits for the page to expire to hear that they have paid."""
     story = owing(6250)
     story.cards.pay_on_page(story.open_page("inv_0"), visa_details())
-    story.forward(minutes=36)
+    story.forward(minutes=5)
     assert story.books.balance == 0
     assert story.mails == ["receipt"]
+
+
+def test_a_page_still_open_is_asked_about_again_when_it_is_over() -> None:
+    story = owing(6250)
+    session = story.open_page("inv_0")
+    story.forward(minutes=29)
+    story.cards.pay_on_page(session, visa_details())
+    story.forward(minutes=6)
+    assert story.books.balance == 0
 
 
 def test_a_page_that_nobody_finished_frees_its_invoice() -> None:
