@@ -171,7 +171,8 @@ class ReadElement:
 
 @dataclass(frozen=True)
 class Slice:
-    """A run of claims read from a body: where the next run starts, and what each claim is called."""
+    """A run of claims read from a body: where the next run starts, and what each claim is called. The last one is a
+    fact of another kind (`ClaimBodyRead`): nobody needs to look for what follows it."""
 
     TYPE: ClassVar[str] = "slice"
 

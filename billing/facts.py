@@ -24,6 +24,7 @@ class FactKind(StrEnum):
     # Inserted rows that are facts by themselves
     CLAIM_BODY_STORED = "ClaimBodyStored"
     CLAIM_SLICE_READ = "ClaimSliceRead"
+    CLAIM_BODY_READ = "ClaimBodyRead"
     CLAIM_RESULT_RECEIVED = "ClaimResultReceived"
     CLAIM_SUBMITTED = "ClaimSubmitted"
     STRIPE_EVENT_STORED = "StripeEventStored"
@@ -68,6 +69,7 @@ class WakeKind(StrEnum):
 ROUTES: Mapping[str, tuple[str, ...]] = {
     FactKind.CLAIM_BODY_STORED: ("read_claims",),
     FactKind.CLAIM_SLICE_READ: ("read_claims",),
+    FactKind.CLAIM_BODY_READ: (),
     FactKind.CLAIM_RESULT_RECEIVED: ("issue_invoice",),
     FactKind.CLAIM_SUBMITTED: ("issue_invoice",),
     FactKind.STRIPE_EVENT_STORED: ("settle_payment",),

@@ -17,7 +17,7 @@ from typing import Final
 
 from billing.claim import ClaimResult
 from billing.claim_state import ReadElement, ReceivedResult, Slice, StoredBody
-from billing.facts import Message
+from billing.facts import FactKind, Message
 from billing.ids import Key
 from billing.ports import Blobs, Conflict, Insert, Refused, Store
 from edges.formats.rejected import Rejected
@@ -59,6 +59,7 @@ def run(message: Message, *, store: Store, blobs: Blobs, now: datetime) -> None:
         start=start + len(claims),
         elements=_keep_results(claims, body, number, store, now),
         last=last,
+        kind=FactKind.CLAIM_BODY_READ if last else FactKind.CLAIM_SLICE_READ,
         warnings=tuple(warnings) if last else (),  # each reading begins at the front and meets all of them again
     )
     try:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from billing.claim_state import ReceivedResult, Slice, StoredBody
-from billing.facts import Message
+from billing.facts import ROUTES, Message
 from billing.ids import Key
 from billing.ports import Conflict, Insert, Record, Refused, TryAgain, Write
 from functions.read_claims.flow import SLICE_CLAIMS, run
@@ -87,6 +87,12 @@ def test_a_long_file_is_read_in_slices_to_its_last_claim(count: int) -> None:
     assert [row.result.claim_id for row in results(store)] == claim_ids(count)
     assert [one.last for one in read] == [False] * (len(read) - 1) + [True]
     assert [one.start for one in read] == [min((n + 1) * SLICE_CLAIMS, count) for n in range(len(read))]
+
+
+def test_only_a_slice_that_more_follows_sends_a_message() -> None:
+    store = MemoryStore()
+    read = read_all(stored(era(claim_ids(SLICE_CLAIMS + 1)), store), store)
+    assert [ROUTES[one.kind] for one in read] == [("read_claims",), ()]
 
 
 def test_a_message_about_the_last_slice_or_a_slice_already_followed_changes_nothing() -> None:
