@@ -13,10 +13,11 @@ from billing.money import Cents
 from billing.payment import Attempt, Card
 from billing.plan import Plan
 from billing.ports import Store
+from billing.row import Asleep
 
 
 @dataclass(frozen=True)
-class Contact:
+class Contact(Asleep):
     """Who the client is and how to reach them. Apart from the books: erasing a person keeps those."""
 
     TYPE: ClassVar[str] = "contact"
@@ -35,13 +36,9 @@ class Contact:
     def key(self) -> Key:
         return contact_key(self.practice, self.client)
 
-    @property
-    def due(self) -> str | None:
-        return None
-
 
 @dataclass(frozen=True)
-class Account:
+class Account(Asleep):
     """What a charge decision relies on. `cap`: the client's limit per charge in cents, None where they chose none and
     the practice's default holds (AUTO-2). `link_epoch`: raising it revokes every pay link. `turned_off_at`: when the
     client last turned autopay off; nothing they agreed to before counts after it (LAW-7). `enrolled_at`: since when
@@ -69,13 +66,9 @@ class Account:
     def key(self) -> Key:
         return account_key(self.practice, self.client)
 
-    @property
-    def due(self) -> str | None:
-        return None
-
 
 @dataclass(frozen=True)
-class PhoneTries:
+class PhoneTries(Asleep):
     """Failed phone checks of one account (PAY-2)."""
 
     TYPE: ClassVar[str] = "phone_tries"
@@ -90,13 +83,9 @@ class PhoneTries:
     def key(self) -> Key:
         return Key(account_pk(self.practice, self.client), "PHONE#")
 
-    @property
-    def due(self) -> str | None:
-        return None
-
 
 @dataclass(frozen=True)
-class LinkSession:
+class LinkSession(Asleep):
     """A browser that passed the phone check of a pay link: kept by the hash of its id, for 30 minutes (PAY-1).
     `expires` is epoch seconds, when the table forgets it."""
 
@@ -114,13 +103,9 @@ class LinkSession:
     def key(self) -> Key:
         return Key(f"S#{segment(self.practice)}#{self.session_hash}#", "SESSION#")
 
-    @property
-    def due(self) -> str | None:
-        return None
-
 
 @dataclass(frozen=True)
-class Consent:
+class Consent(Asleep):
     """A client's recorded agreement to automatic payments (AUTO-1): which text, when, from where, within what cap."""
 
     TYPE: ClassVar[str] = "consent"
@@ -140,10 +125,6 @@ class Consent:
     @property
     def key(self) -> Key:
         return Key(facts_pk(self.practice, self.client), f"CONSENT#{segment(self.consent_id)}#")
-
-    @property
-    def due(self) -> str | None:
-        return None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from billing.account import Books
+from billing.draft import noted
 from billing.dunning import back_to_reminders
 from billing.facts import Fact, FactKind
 from billing.invoice import Invoice
@@ -250,29 +251,17 @@ def after_failure(
     return replace(tried, charge_at=max(retry_at, whole_minute(now + timedelta(minutes=1))))
 
 
-def stop_charge(books: Books, invoice: Invoice, practice: Practice, now: datetime) -> tuple[Write, ...]:
+def stop_charge(invoice: Invoice, practice: Practice, now: datetime) -> tuple[Write, ...]:
     """Cancel one announced charge at the client's word (LAW-7); nothing to write where none is announced."""
     if invoice.charge_at is None or invoice.open_attempt:
         return ()
-    return _cancelled(books, invoice, practice, now, actor="client", reason="stopped_by_client")
+    return _cancelled(invoice, practice, now, actor="client", reason="stopped_by_client")
 
 
-def _cancelled(
-    books: Books, invoice: Invoice, practice: Practice, now: datetime, *, actor: str, reason: str
-) -> tuple[Write, ...]:
-    stopped = replace(back_to_reminders(invoice, practice, now), version=invoice.version + 1)
-    fact = Fact(
-        practice=practice.practice,
-        client=books.account.client,
-        item=stopped.key.sk,
-        version=stopped.version,
-        kind=FactKind.CHARGE_CANCELLED,
-        at=now,
-        actor=actor,
-        cause=invoice.invoice_id,
-        data={"invoice_id": invoice.invoice_id, "reason": reason, "amount": invoice.open_amount},
-    )
-    return (Update(stopped), Insert(fact))
+def _cancelled(invoice: Invoice, practice: Practice, now: datetime, *, actor: str, reason: str) -> tuple[Write, ...]:
+    stopped = back_to_reminders(invoice, practice, now)
+    data: dict[str, str | int] = {"reason": reason, "amount": invoice.open_amount}
+    return noted(stopped, FactKind.CHARGE_CANCELLED, now, actor, invoice.invoice_id, data)
 
 
 MAX_CANCELLED_AT_ONCE = 40
@@ -302,14 +291,14 @@ def end_autopay(books: Books, practice: Practice, reason: str, actor: str, now: 
     writes: list[Write] = [Update(account), Insert(ended)]
     waiting = [i for i in books.invoices if i.charge_at is not None and not i.open_attempt and i.open_amount]
     for invoice in waiting[:MAX_CANCELLED_AT_ONCE]:
-        writes += _cancelled(books, invoice, practice, now, actor=actor, reason=reason)
+        writes += _cancelled(invoice, practice, now, actor=actor, reason=reason)
     return tuple(writes)
 
 
-def no_charge(books: Books, invoice: Invoice, practice: Practice, why: NoCharge, now: datetime) -> tuple[Write, ...]:
+def no_charge(invoice: Invoice, practice: Practice, why: NoCharge, now: datetime) -> tuple[Write, ...]:
     """What is written when a due charge does not happen: looked at again later, or cancelled with its reason."""
     later = PASSES_BY_ITSELF.get(why)
     if later is None:
-        return _cancelled(books, invoice, practice, now, actor="system", reason=why)
+        return _cancelled(invoice, practice, now, actor="system", reason=why)
     parked = replace(invoice, charge_at=whole_minute(now + later), version=invoice.version + 1)
     return (Update(parked),)

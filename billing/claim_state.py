@@ -14,10 +14,11 @@ from billing.facts import FactKind, WakeKind
 from billing.ids import Key, claim_pk, holds_pk, receipt_pk, segment
 from billing.invoice import due_text
 from billing.money import Cents
+from billing.row import Asleep
 
 
 @dataclass(frozen=True)
-class Submission:
+class Submission(Asleep):
     """A claim the practice says it sent to a payer."""
 
     TYPE: ClassVar[str] = "submission"
@@ -32,13 +33,9 @@ class Submission:
     def key(self) -> Key:
         return Key(claim_pk(self.practice, self.claim.claim_id), "SUBMITTED#")
 
-    @property
-    def due(self) -> str | None:
-        return None
-
 
 @dataclass(frozen=True)
-class ReceivedResult:
+class ReceivedResult(Asleep):
     """One adjudication as it arrived; immutable. Its key is its content, so the same result is stored once whatever
     file it came in; `receipt_id` is the first that brought it."""
 
@@ -54,10 +51,6 @@ class ReceivedResult:
     @property
     def key(self) -> Key:
         return result_key(self.practice, self.result.claim_id, self.result.result_key())
-
-    @property
-    def due(self) -> str | None:
-        return None
 
 
 def result_key(practice: str, claim_id: str, key: str) -> Key:
@@ -107,7 +100,7 @@ class ClaimState:
 
 
 @dataclass(frozen=True)
-class Hold:
+class Hold(Asleep):
     """A claim result that a person must look at (DESK-5); gone when it is resolved."""
 
     TYPE: ClassVar[str] = "hold"
@@ -127,13 +120,9 @@ class Hold:
     def key(self) -> Key:
         return Key(holds_pk(self.practice), f"HOLD#{segment(self.hold_id)}#")
 
-    @property
-    def due(self) -> str | None:
-        return None
-
 
 @dataclass(frozen=True)
-class StoredBody:
+class StoredBody(Asleep):
     """A claim-results body as it was posted: stored before 202 is answered. `body` is gzipped, or "" when it lies in
     the bucket under `blob`."""
 
@@ -153,10 +142,6 @@ class StoredBody:
     def key(self) -> Key:
         return Key(receipt_pk(self.receipt_id), "BODY#")
 
-    @property
-    def due(self) -> str | None:
-        return None
-
 
 @dataclass(frozen=True)
 class ReadElement:
@@ -170,7 +155,7 @@ class ReadElement:
 
 
 @dataclass(frozen=True)
-class Slice:
+class Slice(Asleep):
     """A run of claims read from a body: where the next run starts, and what each claim is called. The last one is a
     fact of another kind (`ClaimBodyRead`): nobody needs to look for what follows it."""
 
@@ -190,13 +175,9 @@ class Slice:
     def key(self) -> Key:
         return Key(receipt_pk(self.receipt_id), f"SLICE#{self.number:06d}#")
 
-    @property
-    def due(self) -> str | None:
-        return None
-
 
 @dataclass(frozen=True)
-class UsedIdempotencyKey:
+class UsedIdempotencyKey(Asleep):
     """An `Idempotency-Key` bound to a request by the first 2xx; kept a year (`expires` is epoch seconds)."""
 
     TYPE: ClassVar[str] = "idempotency_key"
@@ -211,7 +192,3 @@ class UsedIdempotencyKey:
     @property
     def key(self) -> Key:
         return Key(f"I#{segment(self.practice)}#{self.scope_hash}#", "KEY#")
-
-    @property
-    def due(self) -> str | None:
-        return None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from billing.account import Account, Books, Consent
-from billing.facts import Fact
+from billing.facts import Fact, FactKind
 from billing.ids import Key
 from billing.invoice import Invoice
 from billing.ledger import Entry
@@ -117,3 +117,22 @@ class Draft:
             case Plan():
                 others_p = tuple(p for p in books.plans if p.plan_id != row.plan_id)
                 self.books = replace(books, plans=(*others_p, row))
+
+
+def noted(
+    invoice: Invoice, kind: FactKind, now: datetime, actor: str, cause: str, data: Mapping[str, str | int]
+) -> tuple[Write, ...]:
+    """The invoice as changed, one version up, and the fact that says why: the commonest commit there is."""
+    changed = replace(invoice, version=invoice.version + 1)
+    fact = Fact(
+        practice=invoice.practice,
+        client=invoice.client,
+        item=changed.key.sk,
+        version=changed.version,
+        kind=kind,
+        at=now,
+        actor=actor,
+        cause=cause,
+        data={"invoice_id": invoice.invoice_id, **data},
+    )
+    return (Update(changed), Insert(fact))

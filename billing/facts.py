@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from billing.ids import Key, facts_pk, segment
 from billing.ledger import Entry
+from billing.row import Asleep
 
 FACT_VERSION = 1
 """Written as `v` on each fact. Readers accept every version ever written; a fixture of each is kept."""
@@ -116,7 +117,7 @@ class Message:
 
 
 @dataclass(frozen=True)
-class Fact:
+class Fact(Asleep):
     """One thing that happened to `item` (a row's sk, say `INVOICE#…#`) when it reached `version`.
 
     `actor`: who did it (`system`, `client`, `staff`, `payer`, `stripe`) · `cause`: the id of what led to it ·
@@ -141,8 +142,3 @@ class Fact:
     def key(self) -> Key:
         """A fact is (item, version, kind): writing it again meets itself."""
         return Key(facts_pk(self.practice, self.client), f"FACT#{segment(self.item)}#{self.version:06d}#{self.kind}#")
-
-    @property
-    def due(self) -> str | None:
-        """Facts never wake."""
-        return None

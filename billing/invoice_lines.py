@@ -5,10 +5,11 @@ from typing import ClassVar
 
 from billing.explain import ExplainedLine
 from billing.ids import Key, facts_pk, segment
+from billing.row import Asleep
 
 
 @dataclass(frozen=True)
-class InvoiceLines:
+class InvoiceLines(Asleep):
     """Where each cent of an invoice came from."""
 
     TYPE: ClassVar[str] = "invoice_lines"
@@ -22,10 +23,6 @@ class InvoiceLines:
     @property
     def key(self) -> Key:
         return invoice_lines_key(self.practice, self.client, self.invoice_id)
-
-    @property
-    def due(self) -> str | None:
-        return None
 
 
 def invoice_lines_key(practice: str, client: str, invoice_id: str) -> Key:

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 
 from billing.claim import ClaimResult, SubmittedClaim
 from billing.claim_state import ClaimState, Hold, ReceivedResult, Verdict
+from billing.draft import noted
 from billing.dunning import back_to_reminders, past_due_from
 from billing.explain import explain
 from billing.facts import Fact, FactKind
@@ -198,35 +199,14 @@ def hold(
 
 def put_in_review(invoice: Invoice, cause: str, now: datetime) -> tuple[Write, ...]:
     """Stop charging and reminding until a person has decided."""
-    paused = replace(invoice, in_review=True, charge_at=None, version=invoice.version + 1)
-    fact = Fact(
-        practice=invoice.practice,
-        client=invoice.client,
-        item=paused.key.sk,
-        version=paused.version,
-        kind=FactKind.INVOICE_PUT_IN_REVIEW,
-        at=now,
-        actor="payer",
-        cause=cause,
-        data={"invoice_id": invoice.invoice_id},
-    )
-    return (Update(paused), Insert(fact))
+    paused = replace(invoice, in_review=True, charge_at=None)
+    return noted(paused, FactKind.INVOICE_PUT_IN_REVIEW, now, "payer", cause, {})
 
 
 def age(invoice: Invoice, now: datetime) -> tuple[Write, ...]:
     """The payment window has ended (INV-8); () where it has not, or nothing is owed."""
     if invoice.past_due_at is None or invoice.past_due_at > now or not invoice.payable:
         return ()
-    aged = replace(invoice, past_due=True, past_due_at=None, version=invoice.version + 1)
-    fact = Fact(
-        practice=invoice.practice,
-        client=invoice.client,
-        item=aged.key.sk,
-        version=aged.version,
-        kind=FactKind.INVOICE_PAST_DUE,
-        at=now,
-        actor="system",
-        cause=invoice.invoice_id,
-        data={"invoice_id": invoice.invoice_id, "amount": invoice.open_amount},
-    )
-    return (Update(aged), Insert(fact))
+    aged = replace(invoice, past_due=True, past_due_at=None)
+    owed = {"amount": invoice.open_amount}
+    return noted(aged, FactKind.INVOICE_PAST_DUE, now, "system", invoice.invoice_id, owed)

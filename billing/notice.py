@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from billing.ids import Key, facts_pk, segment
 from billing.money import Cents
+from billing.row import Asleep
 
 
 class NoticeKind(StrEnum):
@@ -73,7 +74,7 @@ class Letter:
 
 
 @dataclass(frozen=True)
-class Posting:
+class Posting(Asleep):
     """A mail on its way: written before SES hears of it, so that a repeat is known and counted (`version`).
 
     `cause`: the row whose message made us send it, the last time · `at`: when that was. Whether it arrived at SES is
@@ -94,7 +95,3 @@ class Posting:
     @property
     def key(self) -> Key:
         return Key(facts_pk(self.practice, self.client), f"NOTICE#{segment(self.notice_id)}#")
-
-    @property
-    def due(self) -> str | None:
-        return None

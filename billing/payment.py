@@ -15,6 +15,7 @@ from billing.facts import WakeKind
 from billing.ids import Key, account_pk, attempt_id, attempt_key, segment
 from billing.invoice import due_text
 from billing.money import Cents
+from billing.row import Asleep
 
 SEND_WITHIN = timedelta(hours=20)
 """Nobody sends an attempt older than this: Stripe forgets idempotency keys after 24 h."""
@@ -47,7 +48,7 @@ class AttemptKind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Card:
+class Card(Asleep):
     """A card on file: what a person needs to recognise it. The number never comes near us (PAY-7)."""
 
     TYPE: ClassVar[str] = "card"
@@ -68,10 +69,6 @@ class Card:
     @property
     def key(self) -> Key:
         return Key(account_pk(self.practice, self.client), f"CARD#{segment(self.card_id)}#")
-
-    @property
-    def due(self) -> str | None:
-        return None
 
     @property
     def shown(self) -> str:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from billing.ids import Key, practice_key, provider_key
 from billing.money import Cents
+from billing.row import Asleep
 
 
 class AutopayDelay(StrEnum):
@@ -35,7 +36,7 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Practice:
+class Practice(Asleep):
     """The tenant: owns providers, policies and a Stripe account."""
 
     TYPE: ClassVar[str] = "practice"
@@ -54,13 +55,9 @@ class Practice:
     def key(self) -> Key:
         return practice_key(self.practice)
 
-    @property
-    def due(self) -> str | None:
-        return None
-
 
 @dataclass(frozen=True)
-class Provider:
+class Provider(Asleep):
     """A clinician; told when autopay of a client ends or an invoice is past due."""
 
     TYPE: ClassVar[str] = "provider"
@@ -78,13 +75,9 @@ class Provider:
     def key(self) -> Key:
         return provider_key(self.practice, self.provider)
 
-    @property
-    def due(self) -> str | None:
-        return None
-
 
 @dataclass(frozen=True)
-class ApiKey:
+class ApiKey(Asleep):
     """What is kept of an API key: the hash of its secret, whose it is, and what it may do."""
 
     TYPE: ClassVar[str] = "api_key"
@@ -98,7 +91,3 @@ class ApiKey:
     @property
     def key(self) -> Key:
         return Key(f"K#{self.secret_hash}#", "KEY#")
-
-    @property
-    def due(self) -> str | None:
-        return None

@@ -8,10 +8,11 @@ from typing import ClassVar
 
 from billing.facts import FactKind
 from billing.ids import Key
+from billing.row import Asleep
 
 
 @dataclass(frozen=True)
-class StripeEvent:
+class StripeEvent(Asleep):
     """`practice`, `client`, `attempt` come from our own metadata on the object; `expires` is epoch seconds."""
 
     TYPE: ClassVar[str] = "stripe_event"
@@ -30,7 +31,3 @@ class StripeEvent:
     @property
     def key(self) -> Key:
         return Key(f"E#{self.event_id}#", "EVENT#")
-
-    @property
-    def due(self) -> str | None:
-        return None

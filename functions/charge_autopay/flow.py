@@ -67,7 +67,7 @@ def _charge(
     if obstacle in (NoCharge.NOT_DUE, NoCharge.NOTHING_OPEN):
         return
     if obstacle is not None:
-        store.commit(*no_charge(books, invoice, practice, obstacle, now))
+        store.commit(*no_charge(invoice, practice, obstacle, now))
         return
     card = books.default_card
     assert card is not None, "why_not lets no charge pass without a card"

@@ -87,7 +87,7 @@ def _cancelled_charges(posting: Posting, store: Store, now: datetime) -> tuple[W
             continue
         unannounced = replace(invoice, notice_at=None)
         if invoice.charge_at is not None:
-            writes += no_charge(books, unannounced, practice, NoCharge.NOTICE_BOUNCED, now)
+            writes += no_charge(unannounced, practice, NoCharge.NOTICE_BOUNCED, now)
         elif invoice.open_attempt:
             writes.append(Update(replace(unannounced, version=invoice.version + 1)))
     if posting.notice is NoticeKind.PLAN_SCHEDULE:

@@ -135,7 +135,7 @@ def stop(store: Store, cards: CardGateway, visit: Visit, form: Form) -> Answer:
     def cancel(books: Books, practice: Practice) -> tuple[Write, ...]:
         invoice = _one_of_theirs(books, form.one("invoice"))
         free = close_open_attempts(store, cards, books, (invoice,), visit.now)
-        return stop_charge(free, _one_of_theirs(free, invoice.invoice_id), practice, visit.now)
+        return stop_charge(_one_of_theirs(free, invoice.invoice_id), practice, visit.now)
 
     return _change(store, visit, form, cancel)
 

@@ -256,7 +256,7 @@ def test_a_card_at_its_networks_cap_is_not_charged_now() -> None:
 def test_a_charge_that_does_not_happen_leaves_nothing_due_now(why: NoCharge) -> None:
     """Nothing stays due for ever: it is looked at later, or cancelled with its reason and back to reminders."""
     before = books(announced(6250))
-    left = after(before, no_charge(before, before.invoices[0], PRACTICE, why, NOW)).invoices[0]
+    left = after(before, no_charge(before.invoices[0], PRACTICE, why, NOW)).invoices[0]
     assert left.due is not None
     assert left.due > f"{NOW:%Y-%m-%dT%H:%M:%SZ}#~"
     assert (left.charge_at is None) == (why not in PASSES_BY_ITSELF)
@@ -265,18 +265,18 @@ def test_a_charge_that_does_not_happen_leaves_nothing_due_now(why: NoCharge) -> 
 def test_a_cancelled_charge_says_why() -> None:
     """AUTO-9"""
     before = books(announced(6250))
-    (fact,) = [w.record for w in no_charge(before, before.invoices[0], PRACTICE, NoCharge.ABOVE_CAP, NOW)[1:]]
+    (fact,) = [w.record for w in no_charge(before.invoices[0], PRACTICE, NoCharge.ABOVE_CAP, NOW)[1:]]
     assert fact.data == {"invoice_id": "inv_session", "reason": "above_cap", "amount": 6250}  # type: ignore[attr-defined]
 
 
 def test_one_charge_can_be_stopped_until_it_is_sent() -> None:
     """LAW-7"""
     waiting = books(announced(6250, charge_at=NOW + timedelta(hours=1)))
-    stopped = stop_charge(waiting, waiting.invoices[0], PRACTICE, NOW)
+    stopped = stop_charge(waiting.invoices[0], PRACTICE, NOW)
     assert kinds(stopped) == ["ChargeCancelled"]
     assert after(waiting, stopped).invoices[0].charge_at is None
-    assert stop_charge(waiting, replace(waiting.invoices[0], open_attempt=1), PRACTICE, NOW) == ()
-    assert stop_charge(waiting, invoice(6250), PRACTICE, NOW) == ()
+    assert stop_charge(replace(waiting.invoices[0], open_attempt=1), PRACTICE, NOW) == ()
+    assert stop_charge(invoice(6250), PRACTICE, NOW) == ()
 
 
 def test_turning_autopay_off_cancels_every_announced_charge_at_once() -> None:

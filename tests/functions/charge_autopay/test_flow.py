@@ -163,7 +163,7 @@ def test_a_payment_being_processed_parks_the_charge() -> None:
 def test_a_stopped_charge_does_not_happen_and_reminders_follow() -> None:
     """LAW-7"""
     story = billed()
-    story.store.commit(*stop_charge(story.books, story.invoice, PRACTICE, story.now))
+    story.store.commit(*stop_charge(story.invoice, PRACTICE, story.now))
     story.forward(days=8)
     assert story.taken == 0
     assert story.mails == ["charge_notice", "reminder", "reminder"]

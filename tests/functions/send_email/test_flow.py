@@ -54,7 +54,7 @@ def test_a_late_repetition_of_the_message_does_not_move_the_announced_charge() -
 def test_a_repetition_after_the_client_stopped_the_charge_does_not_announce_it_again() -> None:
     """LAW-7: a redelivered message is not a new notice, and must not undo the client's word."""
     story = billed(Story())
-    story.store.commit(*stop_charge(story.books, story.invoice, PRACTICE, story.now))
+    story.store.commit(*stop_charge(story.invoice, PRACTICE, story.now))
     again(story, FactKind.INVOICE_ISSUED)
     assert story.invoice.charge_at is None
     story.forward(days=60)
