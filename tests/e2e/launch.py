@@ -98,7 +98,9 @@ class Launched:
 
     def traces(self) -> list[str]:
         """Its processes, files and ports, as they are now."""
-        files = [f"file {path}" for path in self.temporary.rglob("*")]
+        # os.walk passes over a folder that is deleted under its hands, as all of these are about to be.
+        walked = os.walk(self.temporary)
+        files = [f"file {folder}/{name}" for folder, folders, names in walked for name in (*folders, *names)]
         ports = [f"port {port}" for port in (self.port, self.port + 1) if not _is_free(port)]
         return files + ports + [f"process {line}" for line in _processes_with(str(self.temporary))]
 
