@@ -1,11 +1,11 @@
 """Read claim results from our own JSON: one result, or a batch in which a broken one costs only itself."""
 
-import json
-from typing import Any, Final, TypedDict, cast
+from typing import Final, TypedDict, cast
 
 from pydantic import ValidationError
 
 from billing.claim import Adjustment, ClaimResult, ClaimStatus, ServiceLine
+from edges import strict_json
 from edges.formats.rejected import Rejected
 from edges.inbound.claim_result import AdjustmentIn, ClaimResultIn
 
@@ -20,10 +20,6 @@ class FieldError(TypedDict):
     msg: str
 
 
-class NotJson(ValueError):
-    """The body cannot be read at all: the sender must fix how it writes JSON (400)."""
-
-
 class NotAClaimResult(ValueError):
     """Readable JSON that is neither one valid claim result nor a batch of them (422)."""
 
@@ -36,12 +32,12 @@ def parse_batch(text: bytes) -> tuple[ClaimResult | Rejected, ...]:
     """The results of a body, in order.
 
     A body is one result, whose errors raise NotAClaimResult, or `{"results": [1 to 500 of them]}`, where a broken one
-    becomes `Rejected` and the others go on. Raises NotJson for what is not JSON.
+    becomes `Rejected` and the others go on. Raises strict_json.NotJson for what is not JSON.
 
     Each result stands alone, whatever came beside it, so its ordinal is 0: the same result twice in a batch is one
     result delivered twice, unlike in an 835, whose transaction may hold equal decisions.
     """
-    body = _load(text)
+    body = strict_json.loads(text)
     if not isinstance(body, dict):
         raise NotAClaimResult([{"loc": "body", "msg": "must be a claim result or an object with results"}])
     if "results" not in body:
@@ -52,39 +48,6 @@ def parse_batch(text: bytes) -> tuple[ClaimResult | Rejected, ...]:
     if not isinstance(elements, list) or not 1 <= len(elements) <= MAX_RESULTS:
         raise NotAClaimResult([{"loc": "results", "msg": f"must be a list of 1 to {MAX_RESULTS} claim results"}])
     return tuple(_read_or_reject(element) for element in elements)
-
-
-def _load(text: bytes) -> object:
-    try:
-        return json.loads(text.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant)
-    except RecursionError:
-        raise NotJson("The body is nested too deeply to be a claim result.") from None
-    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
-        raise NotJson(f"The body is not JSON: {_sentence(error)}.") from None
-
-
-def _sentence(error: ValueError) -> str:
-    """What is wrong, without the text around it, which may be about a patient."""
-    if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg} at line {error.lineno} column {error.colno}"
-    if isinstance(error, UnicodeDecodeError):
-        return f"byte {error.start} is not UTF-8"
-    return str(error) if isinstance(error, _Malformed) else "a number has too many digits"
-
-
-class _Malformed(ValueError):
-    """JSON that Python's reader would take and two other readers would understand differently."""
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise _Malformed("an object names a field twice")
-    return found
-
-
-def _no_constant(_name: str) -> object:
-    raise _Malformed("NaN and Infinity are not JSON numbers")
 
 
 def _read_or_reject(element: object) -> ClaimResult | Rejected:

@@ -3,11 +3,11 @@
 415 not JSON by its name, 413 too much of it, 400 not JSON by its content, 422 JSON that is not what this call takes.
 """
 
-import json
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from edges import strict_json
 from edges.inbound.bad_input import BadInput
 from edges.inbound.media import JSON, media_type
 
@@ -35,23 +35,9 @@ def parse(model: type[Model], body: bytes, content_type: str) -> Model:
 
 def _load(body: bytes) -> object:
     try:
-        return json.loads(body.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant)
-    except RecursionError:
-        raise BadInput(400, "The body is nested too deeply.") from None
-    except ValueError as error:  # not UTF-8, not JSON, or one of the two below; what was sent is not repeated
-        where = f" at line {error.lineno} column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise BadInput(400, f"The body is not JSON that every reader understands alike{where}.") from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a field stands twice in one object")
-    return found
-
-
-def _no_constant(_name: str) -> object:
-    raise ValueError("NaN and Infinity are not JSON")
+        return strict_json.loads(body)
+    except strict_json.NotJson as unreadable:
+        raise BadInput(400, str(unreadable)) from None
 
 
 def _place(loc: tuple[int | str, ...]) -> str:

@@ -49,7 +49,8 @@ def _check_835(body: bytes) -> None:
 
 
 def _check_json(body: bytes) -> None:
-    from edges.formats.claim_json import NotAClaimResult, NotJson, parse_batch  # brings pydantic: for JSON only
+    from edges.formats.claim_json import NotAClaimResult, parse_batch  # brings pydantic: for JSON only
+    from edges.strict_json import NotJson
 
     try:
         parse_batch(body)

@@ -37,7 +37,8 @@ def _reader(body: bytes, content_type: str, warnings: list[str]) -> Iterator[Rea
 
 
 def _json(body: bytes) -> Iterator[Reading]:
-    from edges.formats.claim_json import NotAClaimResult, NotJson, parse_batch
+    from edges.formats.claim_json import NotAClaimResult, parse_batch
+    from edges.strict_json import NotJson
 
     try:
         return iter(parse_batch(body))

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.claim import Adjustment, ClaimResult, ClaimStatus, ServiceLine
-from edges.formats.claim_json import NotAClaimResult, NotJson, parse_batch
+from edges.formats.claim_json import NotAClaimResult, parse_batch
 from edges.formats.rejected import Rejected
 from edges.inbound.claim_result import ClaimResultIn
+from edges.strict_json import NotJson
 
 EXAMPLE: dict[str, Any] = {
     "claim_id": "KB7Q2M9X41",
