@@ -28,7 +28,7 @@ def assert_private(visitor: Visitor, client: Client) -> None:
 
 
 def test_paying_ten_minutes_before_the_charge_cancels_it(kindbill: Kindbill, visit: Visit) -> None:
-    """PAY-1, PAY-2, PAY-3, PAY-4, PAY-7, PAY-11, AUTO-5: the whole way in a browser, and charged exactly once."""
+    """INV-6, PAY-1, PAY-2, PAY-3, PAY-4, PAY-7, PAY-11, AUTO-5: in a browser, and charged exactly once."""
     client = kindbill.new_client("early")
     client.save_card()
     client.owes(62_50)
@@ -46,6 +46,7 @@ def test_paying_ten_minutes_before_the_charge_cancels_it(kindbill: Kindbill, vis
     assert "Balance due" in person.text
     assert "Pay $62.50" in person.buttons
     person.press("Details")
+    assert "Full price" in person.text
     assert "goes toward your deductible" in person.text
 
     person.press("Pay $62.50")
