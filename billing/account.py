@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from billing.dispute import Dispute
 from billing.ids import Key, account_key, account_pk, contact_key, facts_pk, segment
 from billing.invoice import Invoice
 from billing.money import Cents
 from billing.payment import Attempt, Card
 from billing.plan import Plan
 from billing.ports import Store
+from billing.refund import Refund
 from billing.row import Asleep
 
 
@@ -136,6 +138,8 @@ class Books:
     invoices: tuple[Invoice, ...]
     attempts: tuple[Attempt, ...]
     plans: tuple[Plan, ...]
+    refunds: tuple[Refund, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
 
     @classmethod
     def of(cls, rows: Iterable[object]) -> "Books | None":
@@ -145,6 +149,8 @@ class Books:
         invoices: list[Invoice] = []
         attempts: list[Attempt] = []
         plans: list[Plan] = []
+        refunds: list[Refund] = []
+        disputes: list[Dispute] = []
         for row in rows:
             match row:
                 case Account():
@@ -157,6 +163,10 @@ class Books:
                     attempts.append(row)
                 case Plan():
                     plans.append(row)
+                case Refund():
+                    refunds.append(row)
+                case Dispute():
+                    disputes.append(row)
                 case _:
                     pass  # phone tries share the partition and decide nothing about money
         if account is None:
@@ -167,6 +177,8 @@ class Books:
             tuple(sorted(invoices, key=lambda i: (i.issued_at, i.invoice_id))),
             tuple(attempts),
             tuple(plans),
+            tuple(refunds),
+            tuple(disputes),
         )
 
     @classmethod
@@ -197,6 +209,12 @@ class Books:
 
     def plan(self, plan_id: str) -> Plan | None:
         return next((p for p in self.plans if p.plan_id == plan_id), None)
+
+    def refund(self, refund_id: str) -> Refund | None:
+        return next((r for r in self.refunds if r.refund_id == refund_id), None)
+
+    def dispute(self, dispute_id: str) -> Dispute | None:
+        return next((d for d in self.disputes if d.dispute_id == dispute_id), None)
 
     @property
     def default_card(self) -> Card | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from billing.account import Account, Books, Consent
+from billing.dispute import Dispute
 from billing.facts import Fact, FactKind
 from billing.ids import Key
 from billing.invoice import Invoice
@@ -17,8 +18,9 @@ from billing.ledger import Entry
 from billing.payment import Attempt, Card
 from billing.plan import Plan
 from billing.ports import Check, Insert, Update, Write
+from billing.refund import Refund
 
-Row = Account | Invoice | Attempt | Card | Plan
+Row = Account | Invoice | Attempt | Card | Plan | Refund | Dispute
 
 MOST_WRITES = 100
 """What one transaction of the table takes."""
@@ -117,6 +119,12 @@ class Draft:
             case Plan():
                 others_p = tuple(p for p in books.plans if p.plan_id != row.plan_id)
                 self.books = replace(books, plans=(*others_p, row))
+            case Refund():
+                others_r = tuple(r for r in books.refunds if r.refund_id != row.refund_id)
+                self.books = replace(books, refunds=(*others_r, row))
+            case Dispute():
+                others_d = tuple(d for d in books.disputes if d.dispute_id != row.dispute_id)
+                self.books = replace(books, disputes=(*others_d, row))
 
 
 def noted(

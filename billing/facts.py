@@ -54,6 +54,14 @@ class FactKind(StrEnum):
     INSTALMENT_ISSUED = "InstalmentIssued"
     PLAN_COMPLETED = "PlanCompleted"
     PLAN_BROKEN = "PlanBroken"
+    REFUND_STARTED = "RefundStarted"
+    REFUND_POSTED = "RefundPosted"
+    REFUND_FAILED = "RefundFailed"
+    INVOICE_VOIDED = "InvoiceVoided"
+    INVOICE_WRITTEN_OFF = "InvoiceWrittenOff"
+    DISPUTE_OPENED = "DisputeOpened"
+    DISPUTE_FUNDS_MOVED = "DisputeFundsMoved"
+    DISPUTE_CLOSED = "DisputeClosed"
 
 
 class WakeKind(StrEnum):
@@ -65,6 +73,7 @@ class WakeKind(StrEnum):
     LOOK_UP = "look_up"
     PENDING = "pending"
     INSTALMENT = "instalment"
+    PAY_BACK = "pay_back"
 
 
 ROUTES: Mapping[str, tuple[str, ...]] = {
@@ -98,12 +107,21 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     FactKind.INSTALMENT_ISSUED: ("send_email",),
     FactKind.PLAN_COMPLETED: (),
     FactKind.PLAN_BROKEN: ("send_email",),
+    FactKind.REFUND_STARTED: (),
+    FactKind.REFUND_POSTED: (),
+    FactKind.REFUND_FAILED: (),
+    FactKind.INVOICE_VOIDED: (),
+    FactKind.INVOICE_WRITTEN_OFF: (),
+    FactKind.DISPUTE_OPENED: (),
+    FactKind.DISPUTE_FUNDS_MOVED: (),
+    FactKind.DISPUTE_CLOSED: (),
     WakeKind.CHARGE: ("charge_autopay",),
     WakeKind.REMIND: ("send_email",),
     WakeKind.PAST_DUE: ("issue_invoice",),
     WakeKind.LOOK_UP: ("settle_payment",),
     WakeKind.PENDING: ("issue_invoice",),
     WakeKind.INSTALMENT: ("create_plan",),
+    WakeKind.PAY_BACK: ("settle_payment",),
 }
 """Fact or wake kind -> the verbs whose queue gets a message. Complete: a test goes through every member."""
 

@@ -6,6 +6,7 @@ segment ends in a delimiter (`INVOICE#1#` must not match `INVOICE#10#`).
 """
 
 import hashlib
+import re
 from typing import NamedTuple
 
 
@@ -72,6 +73,16 @@ def attempt_key(practice: str, client: str, number: int) -> Key:
     return Key(account_pk(practice, client), f"ATTEMPT#{number:06d}#")
 
 
+def refund_key(practice: str, client: str, refund: str) -> Key:
+    """A refund."""
+    return Key(account_pk(practice, client), f"REFUND#{segment(refund)}#")
+
+
+def dispute_key(practice: str, client: str, dispute: str) -> Key:
+    """A dispute, under Stripe's id."""
+    return Key(account_pk(practice, client), f"DISPUTE#{segment(dispute)}#")
+
+
 def holds_pk(practice: str) -> str:
     """Every claim result that waits for a person."""
     return f"H#{segment(practice)}#"
@@ -87,9 +98,21 @@ def api_key_hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def invoice_id(practice: str, source_kind: str, source_id: str, ordinal: int = 0) -> str:
-    """An invoice is (source kind, source id, ordinal): one claim cannot issue the same invoice twice."""
-    return "inv_" + digest(practice, source_kind, source_id, str(ordinal))
+def invoice_id(practice: str, client: str, source_kind: str, source_id: str, ordinal: int = 0) -> str:
+    """An invoice is (source kind, source id, ordinal): one claim cannot issue the same invoice twice.
+
+    It ends in its client's id, so that whoever names an invoice has named its account: no index, no second row.
+    """
+    return f"inv_{digest(practice, source_kind, source_id, str(ordinal))}_{client}"
+
+
+def client_of(invoice: str) -> str | None:
+    """The client that an invoice id names; None where it is no invoice id."""
+    found = _INVOICE_ID.fullmatch(invoice)
+    return found[1] if found else None
+
+
+_INVOICE_ID = re.compile(r"inv_[0-9a-f]{20}_(.+)")
 
 
 def attempt_id(practice: str, client: str, number: int) -> str:

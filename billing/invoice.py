@@ -3,7 +3,7 @@
 The head is small (< 1 KB) and holds only what decisions need; the explanation of every cent is written once beside
 the fact that issued it.
 
-    open = amount − payments applied − credits applied − write-offs − moved to plan, never negative
+    open = amount − payments applied − credits applied − write-offs − moved to plan + disputed back, never negative
 
 Status is derived, never stored, by one precedence (design: The commit).
 """
@@ -48,7 +48,9 @@ class Invoice:
 
     `charge_at`: when the announced charge happens, None while none is announced · `first_tried_at`, `tries`: of the
     card named in the notice (AUTO-7) · `open_attempt`: number of the attempt that may take money now, 0 for none ·
-    `remind_at`, `past_due_at`: next reminder and end of the payment window, None when there is none left.
+    `remind_at`, `past_due_at`: next reminder and end of the payment window, None when there is none left ·
+    `refunded`: of `paid`, what went back to the client and is not owed again · `disputed`: a dispute of its payment is
+    open, nobody touches it · `disputed_back`: of `paid`, what lost disputes took, and is owed again.
     """
 
     TYPE: ClassVar[str] = "invoice"
@@ -82,6 +84,9 @@ class Invoice:
     past_due_at: datetime | None = None
     past_due: bool = False
     plan_id: str = ""
+    refunded: Cents = 0
+    disputed: bool = False
+    disputed_back: Cents = 0
 
     @property
     def key(self) -> Key:
@@ -92,14 +97,14 @@ class Invoice:
         """What is still owed; the formula of invariant 2."""
         if self.void:
             return 0
-        left = self.amount - self.paid - self.credited - self.written_off - self.moved
+        left = self.amount - self.paid - self.credited - self.written_off - self.moved + self.disputed_back
         assert left >= 0, f"{self.invoice_id}: open amount {left} is below zero"
         return left
 
     @property
     def payable(self) -> bool:
         """Money may be asked for it now: something is open and nobody is looking into it."""
-        return self.open_amount > 0 and not self.in_review
+        return self.open_amount > 0 and not self.in_review and not self.disputed
 
     @property
     def status(self) -> Status:
@@ -110,12 +115,14 @@ class Invoice:
             return Status.WRITTEN_OFF
         if self.moved and not self.open_amount:
             return Status.MOVED_TO_PLAN
+        if self.disputed:
+            return Status.DISPUTED
         if self.open_attempt:
             return Status.PROCESSING
         if self.in_review:
             return Status.IN_REVIEW
         if not self.open_amount:
-            return Status.PAID
+            return Status.REFUNDED if self.refunded >= self.paid - self.disputed_back > 0 else Status.PAID
         if self.charge_at is not None:
             return Status.SCHEDULED
         return Status.PAST_DUE if self.past_due else Status.OPEN

@@ -81,7 +81,7 @@ def issue(
     blank = Invoice(
         practice=practice.practice,
         client=submitted.client_id,
-        invoice_id=invoice_id(practice.practice, Source.CLAIM, submitted.claim_id),
+        invoice_id=invoice_id(practice.practice, submitted.client_id, Source.CLAIM, submitted.claim_id),
         version=1,
         source=Source.CLAIM,
         source_id=submitted.claim_id,

@@ -22,6 +22,7 @@ class Book(StrEnum):
     REFUNDS = "refunds"
     WRITE_OFF = "write_off"
     DISPUTED = "disputed"
+    OUTSIDE = "outside"
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,8 @@ class AttemptKind(StrEnum):
     AUTOPAY = "autopay"
     CHECKOUT = "checkout"
     SETUP = "setup"
+    OUTSIDE = "outside"
+    """Cash or a cheque that the practice took itself; recorded by staff (INV-10)."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,8 @@ class Enrolment:
 class Attempt:
     """One try to take money (or, `setup`, to save a card), with the whole request as it is sent.
 
-    `look_ups`: how often Stripe was asked about it · `reason`: our code of why it failed · `decline`: Stripe's code.
+    `look_ups`: how often Stripe was asked about it · `reason`: our code of why it failed · `decline`: Stripe's code ·
+    `excess`: what arrived above what was owed by then, and `applied` what its parts really paid, where there is excess.
     """
 
     TYPE: ClassVar[str] = "attempt"
@@ -130,6 +133,7 @@ class Attempt:
     posted_at: datetime | None = None
     card_shown: str = ""
     excess: Cents = 0
+    applied: tuple[Part, ...] = ()
     save_card: bool = False
     enrolment: Enrolment | None = None
     consent_id: str = ""
@@ -148,6 +152,11 @@ class Attempt:
     @property
     def amount(self) -> Cents:
         return sum(p.amount for p in self.parts)
+
+    @property
+    def paid_parts(self) -> tuple[Part, ...]:
+        """What each invoice got of it, once posted; what is missing to `amount` became credit."""
+        return self.applied if self.excess else self.parts
 
     @property
     def is_open(self) -> bool:

@@ -137,7 +137,7 @@ def issue_instalment(books: Books, plan: Plan, practice: Practice, now: datetime
     invoice = Invoice(
         practice=plan.practice,
         client=plan.client,
-        invoice_id=invoice_id(plan.practice, Source.PLAN, plan.plan_id, number),
+        invoice_id=invoice_id(plan.practice, plan.client, Source.PLAN, plan.plan_id, number),
         version=1,
         source=Source.PLAN,
         source_id=plan.plan_id,

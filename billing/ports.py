@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+from billing.dispute import DisputeEvidence
 from billing.ids import Key
 from billing.notice import Letter
 from billing.payment import Attempt, Evidence
+from billing.refund import Refund, RefundEvidence
 
 
 class TryAgain(Exception):
@@ -140,6 +142,40 @@ class CardGateway(Protocol):
     def close_checkout(self, attempt: Attempt) -> Evidence:
         """Expire the hosted page if it is still open, then tell what became of it; STARTED only while a payment on it
         is being processed."""
+
+
+class PayBack(Protocol):
+    """Stripe, as money on its way back sees it. Errors as CardGateway's."""
+
+    def refund(self, refund: Refund) -> RefundEvidence:
+        """Send money back to the card that paid, with the refund's own key (PAY-12). UNKNOWN after a time-out or a lost
+        answer; FAILED where Stripe says no."""
+
+    def find_refund(self, refund: Refund) -> RefundEvidence | None:
+        """Look the refund up among all of its payment's; None where the full list lacks it."""
+
+    def taken_back(self, intent_id: str) -> "TakenBack":
+        """Everything that Stripe knows to have gone back of a payment, whoever asked for it."""
+
+    def owner_of(self, intent_id: str) -> "Owner | None":
+        """Whose payment it is, by our own metadata; None where it is none of ours."""
+
+
+@dataclass(frozen=True)
+class TakenBack:
+    """What went back of one payment, or may."""
+
+    refunds: tuple[RefundEvidence, ...]
+    disputes: tuple[DisputeEvidence, ...]
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Whose an object at Stripe is."""
+
+    practice: str
+    client: str
+    attempt: int
 
 
 class Mailer(Protocol):

@@ -251,7 +251,7 @@ def _break_plan(draft: Draft, plan: Plan, practice: Practice) -> None:
     new = Invoice(
         practice=plan.practice,
         client=plan.client,
-        invoice_id=invoice_id(plan.practice, Source.PLAN_REMAINDER, plan.plan_id),
+        invoice_id=invoice_id(plan.practice, plan.client, Source.PLAN_REMAINDER, plan.plan_id),
         version=1,
         source=Source.PLAN_REMAINDER,
         source_id=plan.plan_id,

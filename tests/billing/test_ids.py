@@ -54,11 +54,22 @@ def test_what_reaches_stripe_names_nobody() -> None:
 
 
 def test_an_invoice_is_its_source_and_ordinal() -> None:
-    one = ids.invoice_id("riverbend", "claim", "KB7Q2M9X41")
-    assert one == ids.invoice_id("riverbend", "claim", "KB7Q2M9X41", 0)
+    one = ids.invoice_id("riverbend", "ana", "claim", "KB7Q2M9X41")
+    assert one == ids.invoice_id("riverbend", "ana", "claim", "KB7Q2M9X41", 0)
     others = {
-        ids.invoice_id("riverbend", "plan", "KB7Q2M9X41"),
-        ids.invoice_id("riverbend", "claim", "KB7Q2M9X41", 1),
-        ids.invoice_id("oak", "claim", "KB7Q2M9X41"),
+        ids.invoice_id("riverbend", "ana", "plan", "KB7Q2M9X41"),
+        ids.invoice_id("riverbend", "ana", "claim", "KB7Q2M9X41", 1),
+        ids.invoice_id("oak", "ana", "claim", "KB7Q2M9X41"),
     }
     assert len(others | {one}) == 4
+
+
+@pytest.mark.parametrize("client", ["ana", "client_1", "a_b:c.d-e"])
+def test_an_invoice_id_names_its_client(client: str) -> None:
+    """So that a call about an invoice finds its account without an index."""
+    assert ids.client_of(ids.invoice_id("riverbend", client, "claim", "KB7Q2M9X41")) == client
+
+
+@pytest.mark.parametrize("text", ["", "inv_", "inv_0123456789abcdef0123", "inv_0123456789abcdef0123_", "pay_1_ana"])
+def test_what_is_no_invoice_id_names_nobody(text: str) -> None:
+    assert ids.client_of(text) is None

@@ -88,7 +88,7 @@ def full_invoice() -> Invoice:
     return Invoice(
         practice="practice_" + "p" * 20,
         client="client_" + "c" * 20,
-        invoice_id="inv_" + "f" * 20,
+        invoice_id="inv_" + "f" * 20 + "_client_" + "c" * 20,
         version=999_999,
         source=Source.PLAN_REMAINDER,
         source_id="s" * 40,
@@ -115,6 +115,9 @@ def full_invoice() -> Invoice:
         past_due_at=NOON,
         past_due=True,
         plan_id="plan_" + "l" * 20,
+        refunded=1_00,
+        disputed=True,
+        disputed_back=1_00,
     )
 
 

@@ -351,5 +351,13 @@ def test_law_1_what_is_logged_names_no_link_number_or_person(capsys: pytest.Capt
     browser.press("Pay all $250.00")
     log = capsys.readouterr().out
     assert '"status":303' in log
-    for secret in (browser.link.removeprefix("/pay/"), browser.cookie, PHONE, "202-555", "(202) 555", "Ana", "Riverbend"):
+    for secret in (
+        browser.link.removeprefix("/pay/"),
+        browser.cookie,
+        PHONE,
+        "202-555",
+        "(202) 555",
+        "Ana",
+        "Riverbend",
+    ):
         assert secret not in log
