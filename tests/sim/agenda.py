@@ -1,7 +1,7 @@
-"""What will happen and what has happened: the agenda of a simulated world, and its trace."""
+"""What will happen: the agenda of a simulated world."""
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
@@ -59,15 +59,3 @@ class Agenda:
     def of_queue(self, queue: str, until: datetime) -> Iterator[Thing]:
         """The messages of that queue that are to be seen by then."""
         return (thing for at, _, thing in self._heap if thing.queue == queue and at <= until)
-
-
-Line = tuple[datetime, int, str, str, str]
-"""When, how deep inside other steps, who, what, and how it ended."""
-
-
-def told(trace: Iterable[Line]) -> str:
-    """The trace for people: a line each."""
-    return "\n".join(
-        f"{at:%m-%d %H:%M:%S}  {'    ' * depth}{actor:14} {label}" + (f"  -> {outcome}" if outcome else "")
-        for at, depth, actor, label, outcome in trace
-    )

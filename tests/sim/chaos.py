@@ -5,6 +5,7 @@ process (`Crash`), let another step run from beginning to end at exactly this po
 threads), or turn the call away (`TryAgain`). All of it is drawn from the seed, so a seed replays to the byte.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -66,7 +67,7 @@ class Trouble:
     """The trouble of one run. `meet` runs something else now; `arm` makes Stripe's next calls fail that way.
 
     `directions`: what a named scenario wants to happen, once, "before cards.charge" or "after store.commit".
-    `about_money`: the run may take money, which is where trouble is most worth its time.
+    `met` counts what happened. `about_money`: the run may take money, which is where trouble is most worth its time.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Trouble:
         meet: Callable[[], None] | None,
         arm: Callable[[str, int], None],
         directions: dict[str, Callable[[], None]],
+        met: Counter[str],
         *,
         about_money: bool,
     ) -> None:
@@ -87,6 +89,7 @@ class Trouble:
         self._meet_at = moment(weather.meet) if meet else -1
         self._throttle_at = moment(weather.throttle)
         self._directions = directions
+        self._met = met
         self._half_steps = 0
 
     def before(self, port: str, method: str) -> None:
@@ -97,6 +100,7 @@ class Trouble:
             if self._rng.random() < self._weather.stripe:
                 self._arm(self._rng.choice(STRIPE_FAULTS), self._rng.randint(1, 4))
         elif self._throttle_at in (self._half_steps - 1, self._half_steps):
+            self._met["throttle"] += 1
             raise TryAgain("the table is throttled" if port == "store" else "the mail service is throttled")
 
     def after(self, port: str, method: str) -> None:
@@ -108,8 +112,10 @@ class Trouble:
         half_step = self._half_steps
         self._half_steps += 1
         if half_step == self._meet_at and self._meet:
+            self._met["meeting"] += 1
             self._meet()
         if half_step == self._crash_at:
+            self._met["crash"] += 1
             raise Crash
 
 

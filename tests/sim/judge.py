@@ -25,14 +25,19 @@ from billing.invariants import (
 from billing.invoice import Invoice
 from billing.notice import Letter, Posting
 from billing.policy import Practice
-from billing.ports import Delete, Insert, Record, Update, Write
+from billing.ports import Check, Conflict, Insert, Record, Write
 from tests.fakes.store import MemoryStore
+from tests.sim.trace import Trace
 
 if TYPE_CHECKING:
     from tests.sim.world import World
 
 OVERDUE_AFTER = timedelta(hours=1)
 """Invariant 10's bound once faults have stopped."""
+
+
+TOLD_LINES = 60
+"""How much of the story a failure tells."""
 
 
 class Failure(AssertionError):
@@ -42,16 +47,23 @@ class Failure(AssertionError):
 class WatchedStore(MemoryStore):
     """The table, with a judge who sees each commit that succeeded."""
 
-    def __init__(self, shards: int, judge: "Judge") -> None:
+    def __init__(self, shards: int, judge: "Judge", trace: Trace) -> None:
         super().__init__(shards)
-        self._judge = judge
+        self._judge, self._trace = judge, trace
 
     def commit(self, *writes: Write) -> None:
         """As the table does; then the judge looks."""
-        super().commit(*writes)
+        try:
+            super().commit(*writes)
+        except Conflict:
+            self._trace.met["lost race"] += 1
+            raise
         for write in writes:
-            if isinstance(write, Insert | Update | Delete):
-                self._judge.saw(write.record, self.commits, changed=not isinstance(write, Insert))
+            if type(write) is not Check:
+                record = write.record
+                key = record.key
+                self._trace.wrote(type(write).__name__, key.pk, key.sk, record.version)
+                self._judge.saw(record, key, self.commits, changed=type(write) is not Insert)
 
 
 class Judge:
@@ -69,11 +81,10 @@ class Judge:
 
     # ---- what passes by ----
 
-    def saw(self, record: Record, commit: int, *, changed: bool) -> None:
+    def saw(self, record: Record, key: Key, commit: int, *, changed: bool) -> None:
         """A row was written in that commit."""
         if changed:
             self.require(written_once(record))
-        key = record.key
         if key.pk[0] in "AF":
             self._touched_accounts.add((record.practice, record.client))  # type: ignore[attr-defined]
         elif key.pk[0] == "C":
@@ -176,6 +187,6 @@ class Judge:
     def fail(self, what: str, because: BaseException | None = None) -> NoReturn:
         """Stop the run."""
         world = self._world
-        story = world.story(last=60)
+        story = world.story(last=TOLD_LINES)
         again = f"\n\nsee it again: make sim SEED={world.seed}" if world.seed is not None else ""
         raise Failure(f"{story}\n\n{what}{again}") from because

@@ -4,6 +4,7 @@ The gateway, the official SDK and the emulator are the real ones; only the socke
 is read by `inspect` (invariant 12).
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -14,7 +15,7 @@ from billing.invariants import StripePayment
 from edges.card_gateway import StripeCards, stripe_client
 from functions.receive_stripe.flow import SETTLES
 from infra.local.stripe import Delivery, EmbeddedStripe, NoAnswer
-from infra.local.stripe.faults import Fault
+from infra.local.stripe.faults import Fault, FaultKind, Faults
 from infra.local.stripe.sdk import BASE_URL, InProcessHTTPClient
 
 
@@ -40,11 +41,26 @@ class _Wire(InProcessHTTPClient):
             raise
 
 
+class _CountedFaults(Faults):
+    """Stripe's faults, counted as they happen."""
+
+    def __init__(self, met: Counter[str]) -> None:
+        super().__init__()
+        self._met = met
+
+    def take(self, method: str, path: str) -> FaultKind | None:
+        kind = super().take(method, path)
+        if kind is not None:
+            self._met[f"Stripe {kind}"] += 1
+        return kind
+
+
 class StripeSide:
     """`cards`: the production gateway. `embedded`: Stripe's own state, for the auditor and for people's browsers."""
 
-    def __init__(self, now: Callable[[], datetime], inspect: Callable[[str], None]) -> None:
+    def __init__(self, now: Callable[[], datetime], inspect: Callable[[str], None], met: Counter[str]) -> None:
         self.embedded = EmbeddedStripe(now)
+        self.embedded.faults = _CountedFaults(met)
         self.embedded.listen("http://kindbill.embedded/webhooks/stripe", "whsec_sim", tuple(SETTLES))
         self._wire = _Wire(self.embedded, inspect)
         self.cards = StripeCards(stripe_client("sk_test_sim", BASE_URL, self._wire))

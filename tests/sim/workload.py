@@ -50,13 +50,13 @@ TROUBLED_CARDS = (
 
 
 class Workload:
-    """A world with a practice in it. `people`: by client id."""
+    """A world with a practice in it. `people`: by client id. `keep`: how many lines of its trace; None for all."""
 
-    def __init__(self, seed: int, weather: Weather | None = None) -> None:
+    def __init__(self, seed: int, weather: Weather | None = None, keep: int | None = None) -> None:
         self.rng = Random(f"workload {seed}")
         start = datetime.combine(self.rng.choice(STARTS), time(15, 0), UTC)
         self.weather = Weather.of(Random(f"weather {seed}")) if weather is None else weather
-        self.world = World(seed, start, self.weather)
+        self.world = World(seed, start, self.weather, keep=keep)
         self.world.on_mail = self._mail
         self.world.on_meeting = self._meets
         self.auditor = Auditor(self.world, PRACTICE)

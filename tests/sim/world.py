@@ -10,7 +10,7 @@ What happens is drawn from `Random(seed)` and from nothing else: the same seed t
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -26,11 +26,12 @@ from functions.receive_mail_events.report import Trouble as MailTrouble
 from functions.receive_stripe import flow as inbox
 from functions.wake_due import flow as wake
 from infra.local.stripe import Delivery
-from tests.sim.agenda import Agenda, Line, Thing, told
+from tests.sim.agenda import Agenda, Thing
 from tests.sim.chaos import CALM, Crash, Door, Trouble, Weather
 from tests.sim.judge import Failure, Judge, WatchedStore
 from tests.sim.mailbox import Mail, Mailbox
 from tests.sim.stripe_side import StripeSide
+from tests.sim.trace import Trace
 from tests.sim.wiring import Queue, run_step, wiring
 
 QUIET = frozenset({"issue_invoice", "send_email", "receive_stripe", "receive_mail", "wake_due", "payer"})
@@ -43,26 +44,28 @@ WHOLE_WORLD_EVERY = 200
 
 @dataclass
 class World:
-    """`now`: the simulated instant. `trace`: what happened, a line each. `dead`: how many messages ran out of receives.
-    `seed`: None in a named scenario."""
+    """`now`: the simulated instant. `trace`: what happened. `dead`: how many messages ran out of receives.
+    `seed`: None in a named scenario. `keep`: how many lines of the trace; None for all."""
 
     seed: int | None
     start: datetime
     weather: Weather = CALM
     on_mail: Callable[[Mail], None] = lambda _mail: None
     on_meeting: "Callable[[Thing], Thing | None]" = lambda _busy: None
-    trace: list[Line] = field(default_factory=list)
+    keep: int | None = None
 
     def __post_init__(self) -> None:
         self.now = self.start
         self.rng = Random(f"chaos {self.seed}")
         self.steps = 0
         self.dead = 0
+        self.trace = Trace(self.keep)
+        self.met = self.trace.met
         self.calm = self.weather == CALM
         self.directions: dict[str, Callable[[], None]] = {}
         self.judge = Judge(self)
-        self.store = WatchedStore(wiring().shards, self.judge)
-        self.stripe = StripeSide(lambda: self.now, self.judge.leaves_for_stripe)
+        self.store = WatchedStore(wiring().shards, self.judge, self.trace)
+        self.stripe = StripeSide(lambda: self.now, self.judge.leaves_for_stripe, self.met)
         self.mailbox = Mailbox(lambda: self.now, self._inspect, self._arrived)
         self._agenda = Agenda()
         self._relayed = 0
@@ -126,15 +129,20 @@ class World:
         """Run one thing in its trouble; whatever it wrote is relayed, whatever became of it."""
         meet = (lambda: self._meet(thing, depth + 1)) if depth < DEEPEST else None
         trouble = Trouble(
-            self.rng, self.weather, meet, self.stripe.arm, self.directions, about_money=thing.actor not in QUIET
+            self.rng,
+            self.weather,
+            meet,
+            self.stripe.arm,
+            self.directions,
+            self.met,
+            about_money=thing.actor not in QUIET,
         )
         doors: dict[str, Any] = {
             "store": Door("store", self.store, trouble),
             "cards": Door("cards", self.stripe.cards, trouble),
             "mailer": Door("mailer", self.mailbox, trouble),
         }
-        line = len(self.trace)
-        self.trace.append((self.now, depth, thing.actor, thing.label, "…"))
+        line = self.trace.begins(self.now, depth, thing.actor, thing.label)
         self._began.append(self.store.commits)
         try:
             outcome = _outcome(thing.act(doors))
@@ -151,7 +159,7 @@ class World:
         finally:
             self._began.pop()
             self.stripe.disarm()
-        self.trace[line] = (*self.trace[line][:4], outcome)
+        self.trace.ends(line, outcome)
         again_at = thing.failed(thing, outcome) if outcome == "crash" or outcome.startswith("again") else None
         if again_at is not None:
             self.at(again_at, thing)
@@ -191,13 +199,21 @@ class World:
         """Queue messages; each may come late, twice, or both."""
         sent = 0
         for verb, message in messages:
-            for _ in range(2 if self.rng.random() < self.weather.duplicate else 1):
+            for _ in range(self._copies("message twice")):
                 self.at(self.now + self._on_its_way(), self._delivery(wiring().queues[verb], message))
             sent += 1
         return sent
 
+    def _copies(self, what: str) -> int:
+        """At least once: mostly one, sometimes two."""
+        if self.rng.random() >= self.weather.duplicate:
+            return 1
+        self.met[what] += 1
+        return 2
+
     def _on_its_way(self) -> timedelta:
         if self.rng.random() < self.weather.delay:
+            self.met["message late"] += 1
             return self.rng.choice((timedelta(minutes=1), timedelta(hours=1), timedelta(days=2))) * self.rng.random()
         return timedelta(seconds=self.rng.random() * 3)
 
@@ -212,6 +228,7 @@ class World:
         if thing.receives >= queue.receives:
             thing.receives = 0
             self.dead += 1
+            self.met["dead letter"] += 1
             return self.now + (timedelta(minutes=1) if self.calm else timedelta(hours=1 + 71 * self.rng.random()))
         if outcome != "crash":
             return self.now + timedelta(seconds=min(2 ** (thing.receives - 1), 60))
@@ -231,7 +248,10 @@ class World:
         return whole_minute(max(datetime.fromisoformat(due.partition("#")[0]), self._sweep_from))
 
     def _sweeping(self) -> Thing:
-        gap = timedelta(days=3) * self.rng.random() if self.rng.random() < self.weather.gap else timedelta(0)
+        gap = timedelta(0)
+        if self.rng.random() < self.weather.gap:
+            gap = timedelta(days=3) * self.rng.random()
+            self.met["schedule stops"] += 1
         self._sweep_from = self.now + timedelta(minutes=1) + gap
         label = f"looks for what is due, then misses {gap}" if gap else "looks for what is due"
         return Thing("wake_due", label, lambda ports: self._sweep(ports["store"]))
@@ -246,13 +266,15 @@ class World:
         """Put the webhooks that left Stripe on their way."""
         for delivery in self.stripe.deliveries():
             if self.rng.random() < self.weather.webhook_lost:
-                self.trace.append((self.now, 0, "stripe", f"{delivery.event_type} is lost", ""))
+                self.trace.tells(self.now, 0, "stripe", f"{delivery.event_type} is lost")
+                self.met["webhook lost"] += 1
                 continue
-            for _ in range(2 if self.rng.random() < self.weather.duplicate else 1):
-                late = timedelta(hours=30) * self.rng.random() ** 3
-                seconds = timedelta(seconds=self.rng.random() * 5)
-                at = self.now + (late if self.rng.random() < self.weather.webhook_late else seconds)
-                self.at(at, self._webhook(delivery))
+            for _ in range(self._copies("webhook twice")):
+                after = timedelta(seconds=self.rng.random() * 5)
+                if self.rng.random() < self.weather.webhook_late:
+                    after = timedelta(hours=30) * self.rng.random() ** 3
+                    self.met["webhook late"] += 1
+                self.at(self.now + after, self._webhook(delivery))
 
     def _webhook(self, delivery: Delivery) -> Thing:
         retry = lambda _thing, _outcome: self.now + timedelta(minutes=10)  # noqa: E731
@@ -275,7 +297,7 @@ class World:
 
     def _arrived(self, mail: Mail) -> None:
         who = f"{mail.letter.kind} to {mail.letter.to}"
-        self.trace.append((self.now, 1, "mail", f"{who} about {mail.letter.amount}", f"mail {mail.number}"))
+        self.trace.tells(self.now, 1, "mail", f"{who} about {mail.letter.amount}", f"mail {mail.number}")
         self.on_mail(mail)
 
     def comes_back(self, mail: Mail, trouble: MailTrouble, after: timedelta) -> None:
@@ -316,7 +338,7 @@ class World:
 
     def story(self, last: int = 0) -> str:
         """The trace for people: time, actor, message, outcome; all of it, or its last lines."""
-        return told(self.trace[-last:] if last else self.trace)
+        return self.trace.story(last)
 
 
 def _outcome(answer: object) -> str:
