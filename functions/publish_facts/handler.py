@@ -7,7 +7,7 @@ lost. What was sent before is sent twice, which only makes a step look twice.
 from collections.abc import Mapping
 from typing import Any
 
-from edges import container, log
+from edges import container, log, metrics
 from functions.publish_facts.flow import facts_of, routed
 
 
@@ -20,4 +20,5 @@ def handler(event: Mapping[str, Any], _context: object) -> None:
     except Exception as failure:
         log.error("not relayed", facts=len(facts), **log.about(failure))
         raise
+    metrics.count_facts(fact.kind for fact in facts)
     log.info("relayed", facts=len(facts), messages=sent, relayed_through=records[-1]["dynamodb"]["SequenceNumber"])

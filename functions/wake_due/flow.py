@@ -29,22 +29,24 @@ Send = Callable[[Iterable[tuple[str, Message]]], int]
 @dataclass(frozen=True)
 class Swept:
     """What a sweep did. `woken`: items sent · `moved`: items another sweep or their own handler had moved already ·
-    `complete`: nothing due was left when it ended."""
+    `complete`: nothing due was left when it ended · `behind_seconds`: how long the oldest it found had been due."""
 
     woken: int
     moved: int
     pages: int
     complete: bool
+    behind_seconds: int = 0
 
 
 def run(*, store: Store, send: Send, shards: int, seconds_left: Callable[[], float], now: datetime) -> Swept:
     """Wake what is due at `now`, a page of each shard in turn, so that no shard waits for another to be empty. Raises
     TryAgain when table or queue are throttled; what was leased by then has been sent."""
-    woken = moved = pages = 0
+    woken = moved = pages = behind = 0
     waiting = list(range(shards))
     while waiting and seconds_left() > STOP_WITH_SECONDS_LEFT:
         shard = waiting.pop(0)
         page = store.due(shard, now, PAGE)
+        behind = max(behind, _behind_seconds(page, now))
         leased = _wake(page, store, send, now)
         woken += leased
         moved += len(page) - leased
@@ -52,7 +54,14 @@ def run(*, store: Store, send: Send, shards: int, seconds_left: Callable[[], flo
         if len(page) == PAGE and leased:
             # A page of nothing but moved items means that the index has not caught up: it will have in a minute.
             waiting.append(shard)
-    return Swept(woken, moved, pages, complete=not waiting)
+    return Swept(woken, moved, pages, complete=not waiting, behind_seconds=behind)
+
+
+def _behind_seconds(page: Sequence[DueItem], now: datetime) -> int:
+    """How long its first item, the oldest, has been due."""
+    if not page:
+        return 0
+    return int((now - datetime.fromisoformat(page[0].due_at.split("#", 1)[0])).total_seconds())
 
 
 def _wake(page: Sequence[DueItem], store: Store, send: Send, now: datetime) -> int:

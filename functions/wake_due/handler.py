@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from edges import container, log
+from edges import container, log, metrics
 from functions.wake_due.flow import run
 
 
@@ -27,6 +27,7 @@ def handler(_event: Mapping[str, Any], context: Context) -> dict[str, int | bool
     except Exception as failure:
         log.error("sweep ended early", now=now.isoformat(), **log.about(failure))
         raise
+    metrics.seconds(metrics.Metric.DUE_OLDEST_AGE_SECONDS, swept.behind_seconds)
     counts: dict[str, int | bool] = vars(swept)
     log.info("swept", now=now.isoformat(), **counts)
     return counts

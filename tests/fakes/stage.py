@@ -83,5 +83,16 @@ def forget() -> None:
 
 
 def log_lines(printed: str) -> list[dict[str, Any]]:
-    """What was logged, line by line."""
-    return [json.loads(line) for line in printed.splitlines()]
+    """What was logged, line by line; metrics apart."""
+    return [line for line in map(json.loads, printed.splitlines()) if "_aws" not in line]
+
+
+def metrics_in(printed: str) -> list[tuple[str, int]]:
+    """(metric, value) of everything that was counted or measured, in order, each as CloudWatch reads it."""
+    found: list[tuple[str, int]] = []
+    for line in map(json.loads, printed.splitlines()):
+        for directive in line.get("_aws", {}).get("CloudWatchMetrics", ()):
+            assert directive["Dimensions"] == [["Stage"]]
+            assert "Stage" in line
+            found += [(metric["Name"], line[metric["Name"]]) for metric in directive["Metrics"]]
+    return found

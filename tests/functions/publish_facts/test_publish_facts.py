@@ -10,10 +10,11 @@ from billing.facts import ROUTES, FactKind, Message, WakeKind
 from billing.ids import Key
 from billing.ports import TryAgain
 from edges import container
+from edges.settings import MissingSetting
 from edges.sqs import Queues
 from functions.publish_facts.flow import facts_of, routed
 from functions.publish_facts.handler import handler
-from tests.fakes.stage import Stage, log_lines
+from tests.fakes.stage import Stage, forget, log_lines, metrics_in
 
 EXAMPLE = Path(__file__).parents[3] / "functions/publish_facts/example_event.json"
 
@@ -56,6 +57,16 @@ def test_a_batch_is_sent_and_the_log_says_how_far_the_relay_has_come(
     assert (line["facts"], line["messages"], line["relayed_through"]) == (14, 13, f"{14:021d}")
 
 
+def test_what_an_alarm_listens_for_is_counted_once_it_is_relayed(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kinds = ["PaymentPosted", "PaymentUnknown", "InvoiceIssued", "PaymentPosted", "ClaimHeld"]
+    handler({"Records": [record(kind, n) for n, kind in enumerate(kinds)]}, None)
+    printed = capsys.readouterr().out
+    assert metrics_in(printed) == [("ChargesPosted", 2), ("ChargesUnknown", 1), ("HoldsOpened", 1)]
+    assert len(printed) <= 1000, "logs and metrics of one invocation"
+
+
 def test_the_example_event_becomes_a_mail_to_send(stage: Stage) -> None:
     handler(json.loads(EXAMPLE.read_text()), None)
     (message,) = stage.messages("send_email")
@@ -75,3 +86,14 @@ def test_when_sqs_leaves_one_out_the_relay_raises_and_names_no_progress(
     (line,) = log_lines(capsys.readouterr().out)
     assert line["level"] == "ERROR"
     assert "relayed_through" not in line
+
+
+def test_facts_that_were_not_relayed_are_not_counted(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They will come again, and be counted then."""
+    monkeypatch.delenv("QUEUE_SEND_EMAIL")
+    forget()
+    with pytest.raises(MissingSetting):
+        handler({"Records": [record("PaymentPosted")]}, None)
+    assert metrics_in(capsys.readouterr().out) == []

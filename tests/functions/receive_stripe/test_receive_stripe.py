@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 
 from billing.payment import Attempt, AttemptKind, Part
+from billing.ports import TryAgain, Write
 from billing.stripe_event import StripeEvent
+from edges import container
 from edges.card_gateway import StripeCards
 from functions.receive_stripe.flow import KEPT, Outcome, Received, Unreadable, run
 from functions.receive_stripe.handler import handler
 from functions.receive_stripe.signature import TOLERANCE_SECONDS, Forged, verify
 from infra.local.stripe import EmbeddedStripe, sign
 from infra.local.stripe.sdk import in_process_client
-from tests.fakes.stage import Stage, log_lines
+from tests.fakes.stage import Stage, log_lines, metrics_in
 from tests.fakes.store import MemoryStore
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -178,13 +180,28 @@ def test_the_example_event_signed_is_kept_with_one_write_and_answered(
     assert handler(signed(body), None)["statusCode"] == 200
 
 
-def test_a_forged_an_old_and_an_unreadable_webhook_are_400_problems(stage: Stage) -> None:
+def test_a_forged_an_old_and_an_unreadable_webhook_are_400_problems_and_counted(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
     body = event()
     for sent in (request(body, "t=1,v1=00"), signed(body, time.time() - 3600), signed(b"{"), request(body, "")):
         answer = handler(sent, None)
         assert answer["statusCode"] == 400
         assert answer["headers"]["content-type"] == "application/problem+json"
         assert json.loads(answer["body"])["title"] == "Not accepted"
+    assert metrics_in(capsys.readouterr().out) == [("WebhooksRefused", 1)] * 4
+
+
+def test_a_webhook_that_the_table_was_too_busy_for_is_asked_for_again_and_counted(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Throttled:
+        def commit(self, *writes: Write) -> None:
+            raise TryAgain("the table is throttled")
+
+    monkeypatch.setattr(container, "store", Throttled)
+    assert handler(signed(event()), None)["statusCode"] == 503
+    assert metrics_in(capsys.readouterr().out) == [("WebhooksNotKept", 1)]
 
 
 def test_the_embedded_stripes_own_webhooks_are_understood(stage: Stage) -> None:

@@ -12,7 +12,7 @@ from billing.ports import DueItem, Insert, TryAgain, Update
 from edges.table import shard_of
 from functions.wake_due.flow import LEASE, PAGE, STOP_WITH_SECONDS_LEFT, Swept, run
 from functions.wake_due.handler import handler
-from tests.fakes.stage import Stage, log_lines
+from tests.fakes.stage import Stage, log_lines, metrics_in
 from tests.fakes.store import MemoryStore
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -170,6 +170,13 @@ def test_an_index_that_lags_behind_ends_the_sweep_of_that_shard(
     assert sweeps.sent == []
 
 
+def test_a_sweep_tells_how_far_behind_it_is(sweeps: Sweeps) -> None:
+    for client, due_for in (("ana", 30), ("ben", 90), ("cho", 60)):
+        sweeps.store.commit(Insert(due_invoice(client, NOON - timedelta(seconds=due_for))))
+    assert sweeps.sweep().behind_seconds == 90
+    assert sweeps.sweep(NOON + timedelta(minutes=1)).behind_seconds == 0, "what is leased is on its way"
+
+
 class Context:
     def get_remaining_time_in_millis(self) -> int:
         return 50_000
@@ -183,6 +190,8 @@ def test_the_function_wakes_by_the_simulated_clock_and_logs_what_it_did(
     stage.set_clock("2026-11-20T11:59:59Z")
     assert handler({}, Context())["woken"] == 0
     stage.set_clock("2026-11-20T12:00:00Z")
-    assert handler({}, Context()) == {"woken": 1, "moved": 0, "pages": 4, "complete": True}
+    assert handler({}, Context()) == {"woken": 1, "moved": 0, "pages": 4, "complete": True, "behind_seconds": 0}
     assert stage.messages("charge_autopay") == [Message("charge", row.key)]
-    assert [line["woken"] for line in log_lines(capsys.readouterr().out)] == [0, 1]
+    printed = capsys.readouterr().out
+    assert [line["woken"] for line in log_lines(printed)] == [0, 1]
+    assert metrics_in(printed) == [("DueOldestAgeSeconds", 0), ("DueOldestAgeSeconds", 0)]
