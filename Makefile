@@ -22,13 +22,16 @@ run: .venv/.synced ## the whole system on this machine, at http://127.0.0.1:8700
 test: .venv/.synced browser ## every test, browser tests included
 	$(PY) -m pytest
 
-check: .venv/.synced ## lint, format, types, import contracts, template; fast
+check: .venv/.synced ## lint, format, types, import contracts, template, secrets, licences, known weaknesses; fast
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 	AWS_DEFAULT_REGION=us-east-1 $(PY) -m infra.lint template.yaml
 	AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 .venv/bin/sam validate --lint
+	$(PY) -m infra.secret_scan
+	.venv/bin/pip-licenses --summary
+	$(PY) -m infra.audit --if-online
 
 sim: .venv/.synced ## simulated lives: SEEDS=200 of them, or SEED=7 again with its trace
 	$(PY) -m tests.sim $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200))
