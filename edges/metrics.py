@@ -44,6 +44,8 @@ OF_FACT: Final[Mapping[str, Metric]] = {
     FactKind.NOTICE_SENT: Metric.NOTICES_SENT,
     FactKind.NOTICE_BOUNCED: Metric.NOTICES_BOUNCED,
     FactKind.CLAIM_HELD: Metric.HOLDS_OPENED,
+    FactKind.REFUND_FAILED: Metric.REFUNDS_FAILED,
+    FactKind.DISPUTE_OPENED: Metric.DISPUTES_OPENED,
 }
 """Which facts are counted, as what. The relay counts them: it sees each fact when it becomes true, whoever wrote it
 (at least once, as everything that goes through it)."""

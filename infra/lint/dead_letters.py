@@ -2,13 +2,13 @@
 aside in a dead letter queue, and every dead letter queue has an alarm that calls somebody.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from cfnlint.rules import CloudFormationLintRule, RuleMatch
 from cfnlint.template import Template
 
-from infra.lint.reading import named_in, resources
+from infra.lint.reading import alarmed_queues, named_in, resources
 
 VISIBLE = "ApproximateNumberOfMessagesVisible"
 
@@ -25,7 +25,7 @@ class DeadLettersAreHeard(CloudFormationLintRule):
         """One match per queue that loses messages, or keeps them in silence."""
         triggers = resources(cfn, "AWS::Lambda::EventSourceMapping")
         feeding = {named_in(trigger.get("EventSourceArn")) for _, trigger in triggers}
-        alarmed = set(_alarmed(cfn))
+        alarmed = alarmed_queues(cfn, VISIBLE)
         matches = []
         for name, queue in resources(cfn, "AWS::SQS::Queue"):
             if name in feeding and not _redrives(queue.get("RedrivePolicy")):
@@ -39,9 +39,3 @@ class DeadLettersAreHeard(CloudFormationLintRule):
 
 def _redrives(policy: Any) -> bool:
     return isinstance(policy, Mapping) and bool(named_in(policy.get("deadLetterTargetArn")))
-
-
-def _alarmed(cfn: Template) -> Iterator[str]:
-    for _, alarm in resources(cfn, "AWS::CloudWatch::Alarm"):
-        if alarm.get("MetricName") == VISIBLE and alarm.get("AlarmActions"):
-            yield from (named_in(d.get("Value")) for d in alarm.get("Dimensions", []) if d.get("Name") == "QueueName")

@@ -24,3 +24,14 @@ def named_in(value: Any) -> str:
         return str(value["Ref"])
     attribute = value.get("Fn::GetAtt", "")
     return str(attribute.split(".")[0] if isinstance(attribute, str) else attribute[0])
+
+
+def alarmed_queues(template: Template, metric: str) -> set[str]:
+    """The logical ids of the queues whose `metric` an alarm with an action watches."""
+    return {
+        named_in(dimension.get("Value"))
+        for _, alarm in resources(template, "AWS::CloudWatch::Alarm")
+        if alarm.get("MetricName") == metric and alarm.get("AlarmActions")
+        for dimension in alarm.get("Dimensions", [])
+        if dimension.get("Name") == "QueueName"
+    }

@@ -11,6 +11,7 @@ from infra.lint.dead_letters import DeadLettersAreHeard
 from infra.lint.deletion_policy import DeletionPolicyIsPlain
 from infra.lint.own_role import FunctionsHaveTheirOwn
 from infra.lint.visibility import VisibilityOutlastsTheFunction
+from infra.lint.waiting import WaitingIsHeard
 
 
 def found(rule: CloudFormationLintRule, resources: dict[str, Any], **template: Any) -> list[str]:
@@ -53,6 +54,14 @@ def a_worker(timeout: int = 30, **function: Any) -> dict[str, Any]:
                 "AlarmActions": [{"Ref": "Alarms"}],
             },
         },
+        "WaitsAlarm": {
+            "Type": "AWS::CloudWatch::Alarm",
+            "Properties": {
+                "MetricName": "ApproximateAgeOfOldestMessage",
+                "Dimensions": [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["WorkQueue", "QueueName"]}}],
+                "AlarmActions": [{"Ref": "Alarms"}],
+            },
+        },
     }
 
 
@@ -61,6 +70,7 @@ RULES = (
     VisibilityOutlastsTheFunction(),
     DeadLettersAreHeard(),
     FunctionsHaveTheirOwn(),
+    WaitingIsHeard(),
 )
 
 
@@ -110,6 +120,15 @@ def test_dead_letters_that_nobody_hears_of_are_refused(missing: str) -> None:
     del resources["WorkAlarm"]["Properties"][missing]
     assert found(DeadLettersAreHeard(), resources) == [
         "WorkDead holds dead letters, but no alarm with an action watches its ApproximateNumberOfMessagesVisible"
+    ]
+
+
+@pytest.mark.parametrize("missing", ["MetricName", "Dimensions", "AlarmActions"])
+def test_a_queue_that_nobody_hears_waiting_is_refused(missing: str) -> None:
+    resources = a_worker()
+    del resources["WaitsAlarm"]["Properties"][missing]
+    assert found(WaitingIsHeard(), resources) == [
+        "WorkQueue feeds a function, but no alarm with an action watches its ApproximateAgeOfOldestMessage"
     ]
 
 
