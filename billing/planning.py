@@ -27,9 +27,9 @@ from billing.plan import (
     issue_instant,
     schedule,
 )
+from billing.plan_progress import moved_away
 from billing.policy import Practice
 from billing.ports import Refused, Write
-from billing.settling import moved_away
 
 MOST_INVOICES = 40
 """A plan takes at most the 40 oldest invoices: what fits one commit (design: The commit)."""

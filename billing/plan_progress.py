@@ -1,0 +1,98 @@
+"""What a payment, a failed charge or a lost dispute of one instalment does to its plan: the last payment completes it,
+the second failure breaks it into one invoice (PLAN-7).
+"""
+
+from dataclasses import replace
+
+from billing.draft import Draft
+from billing.dunning import back_to_reminders, past_due_from
+from billing.facts import FactKind
+from billing.ids import invoice_id
+from billing.invoice import Invoice, Source
+from billing.ledger import receivable_moved
+from billing.plan import BROKEN_AFTER_FAILED, Instalment, InstalmentStatus, Plan, PlanStatus
+from billing.policy import Practice
+
+
+def instalment_paid(draft: Draft, paid_id: str) -> None:
+    """Tell the plan; the last one completes it."""
+    invoice = draft.books.invoice(paid_id)
+    plan = draft.books.plan(invoice.plan_id) if invoice else None
+    if invoice is None or plan is None or invoice.open_amount:
+        return
+    plan = _with_instalment(plan, paid_id, InstalmentStatus.PAID)
+    done = plan.status is PlanStatus.ACTIVE and all(
+        i.status in (InstalmentStatus.PAID, InstalmentStatus.SKIPPED) for i in plan.instalments
+    )
+    if done:
+        plan = replace(plan, status=PlanStatus.COMPLETED)
+    draft.change(plan)
+    if done:
+        draft.change(replace(draft.books.account, active_plan=""))
+        draft.fact(FactKind.PLAN_COMPLETED, plan, {"plan_id": plan.plan_id, "amount": plan.total})
+
+
+def instalment_failed(draft: Draft, failed_id: str, practice: Practice) -> None:
+    """Tell an active plan that this instalment will not be paid by itself; the second one breaks the plan."""
+    invoice = draft.books.invoice(failed_id)
+    plan = draft.books.plan(invoice.plan_id) if invoice else None
+    if plan is None or plan.status is not PlanStatus.ACTIVE:
+        return
+    plan = _with_instalment(plan, failed_id, InstalmentStatus.FAILED)
+    failed = sum(1 for i in plan.instalments if i.status is InstalmentStatus.FAILED)
+    draft.change(plan)
+    if failed >= BROKEN_AFTER_FAILED:
+        _break_plan(draft, plan, practice)
+
+
+def _break_plan(draft: Draft, plan: Plan, practice: Practice) -> None:
+    """The plan ends and what is left of it becomes one invoice, due normally (PLAN-7).
+
+    An instalment whose payment is on its way right now stays its own invoice.
+    """
+    now = draft.now
+    moved: list[tuple[str, int]] = []
+    for instalment in plan.instalments:
+        invoice = draft.books.invoice(instalment.invoice_id)
+        if invoice is not None and invoice.open_amount and not invoice.open_attempt:
+            moved.append((invoice.invoice_id, invoice.open_amount))
+            draft.change(moved_away(invoice))
+    if plan.not_yet_issued:
+        moved.append((plan.plan_id, plan.not_yet_issued))
+    remainder = sum(amount for _, amount in moved)
+    broken = replace(plan, status=PlanStatus.BROKEN, next_issue_at=None)
+    draft.change(broken)
+    draft.change(replace(draft.books.account, active_plan=""))
+    new = Invoice(
+        practice=plan.practice,
+        client=plan.client,
+        invoice_id=invoice_id(plan.practice, plan.client, Source.PLAN_REMAINDER, plan.plan_id),
+        version=1,
+        source=Source.PLAN_REMAINDER,
+        source_id=plan.plan_id,
+        ordinal=0,
+        amount=remainder,
+        issued_at=now,
+        service_date=now.date(),
+        provider=draft.books.account.provider,
+        past_due_at=past_due_from(now, practice),
+    )
+    draft.insert(back_to_reminders(new, practice, now))
+    draft.fact(
+        FactKind.PLAN_BROKEN,
+        broken,
+        {"plan_id": plan.plan_id, "invoice_id": new.invoice_id, "amount": remainder},
+        receivable_moved(moved, new.invoice_id),
+    )
+
+
+def moved_away(invoice: Invoice) -> Invoice:
+    """The invoice with all that is open moved to a plan (or from a broken plan into its remainder)."""
+    return replace(invoice, moved=invoice.moved + invoice.open_amount, charge_at=None, remind_at=None, past_due_at=None)
+
+
+def _with_instalment(plan: Plan, invoice: str, status: InstalmentStatus) -> Plan:
+    def settled(i: Instalment) -> Instalment:
+        return replace(i, status=status) if i.invoice_id == invoice else i
+
+    return replace(plan, instalments=tuple(settled(i) for i in plan.instalments))
