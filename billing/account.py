@@ -14,7 +14,7 @@ from billing.money import Cents
 from billing.payment import Attempt, Card
 from billing.plan import Plan
 from billing.ports import Store
-from billing.refund import Refund
+from billing.refund import Refund, RefundState
 from billing.row import Asleep
 
 
@@ -215,6 +215,16 @@ class Books:
 
     def dispute(self, dispute_id: str) -> Dispute | None:
         return next((d for d in self.disputes if d.dispute_id == dispute_id), None)
+
+    def left_of(self, payment: Attempt) -> dict[str, Cents]:
+        """What each invoice still has of a payment, in cents: what neither went back (or is on its way) nor was made
+        owed again by a lost dispute."""
+        left = {part.invoice_id: part.amount for part in payment.paid_parts}
+        gone = [r.parts for r in self.refunds if r.payment == payment.number and r.state is not RefundState.FAILED]
+        gone += [d.reopened for d in self.disputes if d.payment == payment.number]
+        for part in (part for parts in gone for part in parts):
+            left[part.invoice_id] = left.get(part.invoice_id, 0) - part.amount
+        return {invoice_id: max(0, amount) for invoice_id, amount in left.items()}
 
     @property
     def default_card(self) -> Card | None:

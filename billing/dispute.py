@@ -45,6 +45,11 @@ class Dispute(Asleep):
     def key(self) -> Key:
         return dispute_key(self.practice, self.client, self.dispute_id)
 
+    @property
+    def is_open(self) -> bool:
+        """The bank has not decided."""
+        return self.state is DisputeState.OPEN
+
 
 @dataclass(frozen=True)
 class DisputeEvidence:

@@ -64,3 +64,29 @@ def receivable_moved(source: Iterable[tuple[str, Cents]], target: str) -> tuple[
         *(Entry(Book.RECEIVABLE, item, -amount) for item, amount in source),
         Entry(Book.RECEIVABLE, target, sum(amount for _, amount in source)),
     )
+
+
+def refund_started(parts: Iterable[tuple[str, Cents]], out_of_credit: Cents) -> tuple[Entry, ...]:
+    """Money is set aside to go back: what an invoice's share takes is no longer the practice's, what the credit's share
+    takes is no longer the client's to spend."""
+    parts = tuple(parts)
+    total = sum(amount for _, amount in parts) + out_of_credit
+    return balanced(
+        *(Entry(Book.PATIENT_RESPONSIBILITY, item, amount) for item, amount in parts),
+        Entry(Book.CREDIT, "", out_of_credit),
+        Entry(Book.REFUNDS, "", -total),
+    )
+
+
+def refund_posted(amount: Cents) -> tuple[Entry, ...]:
+    """What was set aside has left Stripe."""
+    return balanced(Entry(Book.REFUNDS, "", amount), Entry(Book.CLEARING, "", -amount))
+
+
+def refund_failed(parts: Iterable[tuple[str, Cents]], out_of_credit: Cents, *, posted: bool) -> tuple[Entry, ...]:
+    """`refund_started` undone; where the money had left, it is at Stripe again."""
+    undone = tuple(Entry(e.book, e.item, -e.amount) for e in refund_started(parts, out_of_credit))
+    if not posted:
+        return undone
+    amount = next(e.amount for e in undone if e.book is Book.REFUNDS)
+    return balanced(*(e for e in undone if e.book is not Book.REFUNDS), Entry(Book.CLEARING, "", amount))

@@ -107,7 +107,7 @@ class Attempt:
     """One try to take money (or, `setup`, to save a card), with the whole request as it is sent.
 
     `look_ups`: how often Stripe was asked about it · `reason`: our code of why it failed · `decline`: Stripe's code ·
-    `excess`: what arrived above what was owed by then, and `applied` what its parts really paid, where there is excess.
+    `excess`: what arrived above what was owed by then, and `applied` what its parts really paid, where that differs.
     """
 
     TYPE: ClassVar[str] = "attempt"
@@ -156,7 +156,7 @@ class Attempt:
     @property
     def paid_parts(self) -> tuple[Part, ...]:
         """What each invoice got of it, once posted; what is missing to `amount` became credit."""
-        return self.applied if self.excess else self.parts
+        return self.applied if self.applied or self.excess else self.parts
 
     @property
     def is_open(self) -> bool:

@@ -11,7 +11,7 @@ from billing.account import Account, Books, Contact
 from billing.facts import Fact
 from billing.invoice import Invoice, Source
 from billing.ledger import Entry
-from billing.payment import Card
+from billing.payment import Attempt, AttemptKind, AttemptState, Card, Part
 from billing.policy import Policy, Practice, Provider
 from billing.ports import Check, Delete, Insert, Record, Update, Write
 
@@ -82,29 +82,51 @@ def books(*rows: Record, account: Account = ENROLLED) -> Books:
 
 def after(before: Books, writes: tuple[Write, ...]) -> Books:
     """The account once these writes are in, every guard checked as the table would."""
-    rows: dict[Any, Record] = {
-        row.key: row for row in (before.account, *before.cards, *before.invoices, *before.attempts, *before.plans)
-    }
+    stored = (before.cards, before.invoices, before.attempts, before.plans, before.refunds, before.disputes)
+    rows: dict[Any, Record] = {row.key: row for row in (before.account, *(row for kind in stored for row in kind))}
     keys = [w.record.key for w in writes]
     assert len(set(keys)) == len(keys), "one row twice in a commit"
     for write in writes:
-        stored = rows.get(write.record.key)
+        found_row = rows.get(write.record.key)
         match write:
             case Insert(record):
-                assert stored is None, f"{record.key} exists"
+                assert found_row is None, f"{record.key} exists"
                 rows[record.key] = record
             case Update(record):
-                assert stored is not None, f"{record.key} does not exist"
-                assert stored.version == record.version - 1, f"{record.key}: {stored.version} -> {record.version}"
+                assert found_row is not None, f"{record.key} does not exist"
+                assert found_row.version == record.version - 1, f"{record.key}: {found_row.version} -> {record.version}"
                 rows[record.key] = record
             case Check(record):
-                assert stored is not None, f"{record.key} does not exist"
-                assert stored.version == record.version
+                assert found_row is not None, f"{record.key} does not exist"
+                assert found_row.version == record.version
             case Delete(record):
                 del rows[record.key]
     found = Books.of(rows.values())
     assert found is not None
     return found
+
+
+def paid(*bills: Invoice, number: int = 1, **changes: Any) -> tuple[Record, ...]:
+    """These invoices, each paid whole by one card payment, and that payment."""
+    parts = tuple(Part(bill.invoice_id, bill.open_amount) for bill in bills)
+    payment = Attempt(
+        practice="riverbend",
+        client="ana",
+        number=number,
+        version=1,
+        channel=AttemptKind.AUTOPAY,
+        parts=parts,
+        customer="cus_ana",
+        payment_method="pm_visa",
+        card_id="card_visa",
+        started_at=NOW,
+        state=AttemptState.POSTED,
+        intent_id=f"pi_{number}",
+        charge_id=f"ch_{number}",
+        posted_at=NOW,
+        card_shown="Visa ending 4242",
+    )
+    return (*(replace(bill, paid=bill.paid + bill.open_amount) for bill in bills), replace(payment, **changes))
 
 
 def facts(writes: tuple[Write, ...]) -> list[Fact]:
