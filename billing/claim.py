@@ -13,6 +13,7 @@ import json
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 
 
 class Group(StrEnum):
@@ -148,6 +149,11 @@ class ClaimResult:
 
     def result_key(self) -> str:
         """24 hex digits that name this decision: two results with one key are one result delivered twice."""
+        return self._result_key
+
+    @cached_property
+    def _result_key(self) -> str:
+        # Asked for by the reader, the row's key and each look at the claim: worked out once.
         return _short_id(*self._who_about_what(), self.digest())
 
     def same_claim_key(self) -> str:

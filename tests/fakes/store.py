@@ -23,6 +23,7 @@ class MemoryStore:
         self.stream: list[Record] = []
         self.commits = 0
         self._partitions: dict[str, dict[str, Record]] = {}
+        self._order: dict[str, list[str]] = {}
         self._due_at: dict[Key, str] = {}
         self._due: list[list[str]] = [[] for _ in range(shards)]
 
@@ -38,8 +39,20 @@ class MemoryStore:
     def partition(self, pk: str, prefix: str = "") -> list[Record]:
         """All rows of a partition whose sk starts with `prefix`, ordered by sk as the table does: by UTF-8 bytes,
         which is the order of code points and so of Python's strings."""
-        rows = self._partitions.get(pk, {})
-        return [rows[sk] for sk in sorted(rows) if sk.startswith(prefix)]
+        rows = self._partitions.get(pk)
+        if not rows:
+            return []
+        order = self._order.get(pk)
+        if order is None:
+            order = self._order[pk] = sorted(rows)
+        if not prefix:
+            return [rows[sk] for sk in order]
+        found = []
+        for sk in order[bisect_left(order, prefix) :]:
+            if not sk.startswith(prefix):
+                break
+            found.append(rows[sk])
+        return found
 
     def commit(self, *writes: Write) -> None:
         """All or nothing: every guard is checked before the first write."""
@@ -62,6 +75,7 @@ class MemoryStore:
             match write:
                 case Insert():
                     partitions.setdefault(key.pk, {})[key.sk] = record
+                    self._order.pop(key.pk, None)
                     self._wake(key, record.due)
                     if is_fact(type(record)):
                         self.stream.append(record)
@@ -70,6 +84,7 @@ class MemoryStore:
                     self._wake(key, record.due)
                 case Delete():
                     del partitions[key.pk][key.sk]
+                    self._order.pop(key.pk, None)
                     self._wake(key, None)
                 case Check():
                     pass  # its guard held, and that was all it asked for

@@ -95,7 +95,8 @@ class Trouble:
     def before(self, port: str, method: str) -> None:
         """A call is about to be made."""
         self._happen()
-        self._directions.pop(f"before {port}.{method}", _nothing)()
+        if self._directions:
+            self._directions.pop(f"before {port}.{method}", _nothing)()
         if port == "cards":
             if self._rng.random() < self._weather.stripe:
                 self._arm(self._rng.choice(STRIPE_FAULTS), self._rng.randint(1, 4))
@@ -105,7 +106,8 @@ class Trouble:
 
     def after(self, port: str, method: str) -> None:
         """A call was made; its answer is about to be used."""
-        self._directions.pop(f"after {port}.{method}", _nothing)()
+        if self._directions:
+            self._directions.pop(f"after {port}.{method}", _nothing)()
         self._happen()
 
     def _happen(self) -> None:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from urllib.parse import unquote
 
 from infra.local.stripe import charges, checkout, checkout_page, disputes, payment_methods, routes
@@ -42,7 +43,8 @@ class Answer:
 
 
 class EmbeddedStripe:
-    """`now`: the clock, aware UTC. `public_url`: where people's browsers find `/checkout/{session}`.
+    """`now`: the clock, aware UTC. `public_url`: where people's browsers find `/checkout/{session}`. `leaves_out`:
+    fields that no answer carries, however deep, for a caller who reads none of them and makes very many calls.
 
     `copy.deepcopy` takes a snapshot.
     """
@@ -53,9 +55,11 @@ class EmbeddedStripe:
         *,
         public_url: str = "http://127.0.0.1:8700/_local/stripe",
         business_name: str = "Test practice",
+        leaves_out: frozenset[str] = frozenset(),
     ) -> None:
         self._platform = Platform(now, public_url, business_name)
         self._accounts: dict[str, Account] = {}
+        self._leaves_out = leaves_out
         self.keys = IdempotencyKeys()
         self.faults = Faults()
 
@@ -127,7 +131,8 @@ class EmbeddedStripe:
             args = Args(nest(pairs))
             paths = args.texts("expand")
             answer = routes.answer(account, method, path, args)
-            return 200, _dumps(expand(account, answer, paths) if paths else answer), True
+            full = expand(account, answer, paths) if paths else answer
+            return 200, _dumps(_without(self._leaves_out, full) if self._leaves_out else full), True
         except ApiError as refusal:
             return refusal.status, _dumps({"error": refusal.error}), refusal.remembered
         finally:
@@ -283,6 +288,19 @@ class EmbeddedStripe:
 def _with_advice(sent: dict[str, str], status: int) -> dict[str, str]:
     # A stored 500 is all the key will ever answer, so Stripe tells its SDKs not to try again.
     return {**sent, "Stripe-Should-Retry": "false"} if status >= 500 else sent
+
+
+def _without(names: frozenset[str], value: Any) -> Any:
+    """The answer without these fields."""
+    if isinstance(value, list):
+        return [_without(names, item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: _without(names, inner) if isinstance(inner, dict | list) else inner
+        for name, inner in value.items()
+        if name not in names
+    }
 
 
 def _dumps(value: Json) -> str:
