@@ -3,6 +3,7 @@ reader would let pass beyond that is refused, because the sender's next reader m
 """
 
 import json
+from decimal import Decimal
 from typing import Any
 
 
@@ -15,10 +16,13 @@ class _Malformed(ValueError):
     """JSON that two readers would understand differently."""
 
 
-def loads(body: bytes) -> object:
-    """The value that a body holds. Raises NotJson, whatever the bytes are."""
+def loads(body: bytes, *, decimal: bool = False) -> object:
+    """The value that a body holds; with `decimal`, fractions as they are written and not as a binary float. Raises
+    NotJson, whatever the bytes are."""
+    fraction = Decimal if decimal else None
     try:
-        return json.loads(body.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        text = body.decode("utf-8-sig")
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=fraction)
     except RecursionError:
         raise NotJson("The body is nested too deeply.") from None
     except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors

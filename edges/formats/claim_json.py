@@ -64,7 +64,7 @@ def _read(element: object) -> ClaimResult:
     try:
         given = ClaimResultIn.model_validate(element)
     except ValidationError as error:
-        raise NotAClaimResult(_field_errors(error)) from None
+        raise NotAClaimResult(field_errors(error)) from None
     return ClaimResult(
         claim_id=given.claim_id,
         payer_claim_id=given.payer_claim_id,
@@ -101,7 +101,8 @@ def _adjustments(given: list[AdjustmentIn]) -> tuple[Adjustment, ...]:
     return tuple(Adjustment(adjustment.group, adjustment.code, adjustment.amount) for adjustment in given)
 
 
-def _field_errors(error: ValidationError) -> list[FieldError]:
+def field_errors(error: ValidationError) -> list[FieldError]:
+    """What pydantic found wrong, as the API answers it: places and sentences, never what was sent."""
     details = error.errors(include_url=False, include_context=False, include_input=False)[:MAX_ERRORS]
     return [{"loc": _place(detail["loc"]), "msg": _plain(detail["msg"])} for detail in details]
 

@@ -14,16 +14,14 @@ def check(content_type: str, body: bytes) -> str:
     if not body:
         raise BadInput(400, "The body is empty.")
     kind = media_type(content_type)
-    if kind == FHIR:
-        raise BadInput(415, f"This version does not read FHIR yet. Send {JSON} or an 835 as {X12}.")
-    if kind not in (X12, JSON):
-        raise BadInput(415, f"Send {JSON}, or an 835 as {X12}.")
+    if kind not in (X12, JSON, FHIR):
+        raise BadInput(415, f"Send {JSON}, {FHIR}, or an 835 as {X12}.")
     if len(body) > MAX_BODY_BYTES:
         raise BadInput(413, f"The body is larger than {MAX_BODY_BYTES:,} bytes. Send it in parts.")
     if kind == X12:
         _check_835(body)
     else:
-        _check_json(body)
+        _check_json(body, kind)
     return kind
 
 
@@ -48,12 +46,13 @@ def _check_835(body: bytes) -> None:
         )
 
 
-def _check_json(body: bytes) -> None:
-    from edges.formats.claim_json import NotAClaimResult, parse_batch  # brings pydantic: for JSON only
+def _check_json(body: bytes, kind: str) -> None:
+    from edges.formats import claim_json, fhir  # bring pydantic: for JSON only
+    from edges.formats.claim_json import NotAClaimResult
     from edges.strict_json import NotJson
 
     try:
-        parse_batch(body)
+        fhir.parse(body) if kind == FHIR else claim_json.parse_batch(body)
     except NotJson as unreadable:
         raise BadInput(400, str(unreadable)) from None
     except NotAClaimResult as other:

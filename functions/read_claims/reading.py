@@ -6,7 +6,7 @@ from typing import Final
 from billing.claim import ClaimResult
 from edges.formats.rejected import Rejected
 from edges.formats.x12_segments import Unreadable
-from edges.inbound.media import X12
+from edges.inbound.media import FHIR, X12
 
 Reading = ClaimResult | Rejected
 """One claim of a body: read, or not readable with its reasons."""
@@ -33,15 +33,16 @@ def _reader(body: bytes, content_type: str, warnings: list[str]) -> Iterator[Rea
         from edges.formats.x12_835 import read_835
 
         return read_835(body, warnings)
-    return _json(body)
+    return _json(body, content_type)
 
 
-def _json(body: bytes) -> Iterator[Reading]:
-    from edges.formats.claim_json import NotAClaimResult, parse_batch
+def _json(body: bytes, content_type: str) -> Iterator[Reading]:
+    from edges.formats import claim_json, fhir
+    from edges.formats.claim_json import NotAClaimResult
     from edges.strict_json import NotJson
 
     try:
-        return iter(parse_batch(body))
+        return iter(fhir.parse(body) if content_type == FHIR else claim_json.parse_batch(body))
     except (NotJson, NotAClaimResult) as unreadable:  # the door let it in: its rules were others then
         raise Unreadable(str(unreadable)) from unreadable
 

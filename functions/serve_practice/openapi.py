@@ -64,7 +64,7 @@ def _of_route(route: Route) -> Json:
 
 def _post_claim_results(path: str) -> Json:
     operation = _operation(
-        "Post claim results: one, a batch, or an 835 file; 202 comes after the durable write",
+        "Post claim results: one, a batch, an 835 file or FHIR; 202 comes after the durable write",
         "post_claim_results",
         path,
         ("claims",),
@@ -88,7 +88,13 @@ def _post_claim_results(path: str) -> Json:
     }
     operation["requestBody"] = {
         "required": True,
-        "content": {**_json({"oneOf": [one, batch]}), "application/edi-x12": {"schema": {"type": "string"}}},
+        "content": {
+            **_json({"oneOf": [one, batch]}),
+            "application/edi-x12": {"schema": {"type": "string"}},
+            "application/fhir+json": {
+                "schema": {"type": "object", "description": "ExplanationOfBenefit, ClaimResponse, or a Bundle"}
+            },
+        },
     }
     return operation
 

@@ -71,6 +71,26 @@ def as_835(*decisions: Decision, control: int = 1, usage: str = "P") -> str:
     return "".join(f"{segment}~\n" for segment in segments)
 
 
+def as_fhir(claim_id: str, **figures: float) -> str:
+    """An ExplanationOfBenefit of one service, decided with these figures, in dollars."""
+    adjudication = [
+        {"category": {"coding": [{"code": word}]}, "amount": {"value": amount, "currency": "USD"}}
+        for word, amount in figures.items()
+    ]
+    return json.dumps(
+        {
+            "resourceType": "ExplanationOfBenefit",
+            "status": "active",
+            "use": "claim",
+            "outcome": "complete",
+            "identifier": [{"value": f"P-{claim_id}"}],
+            "claim": {"identifier": {"value": claim_id}},
+            "insurer": {"identifier": {"value": PAYER["id"]}},
+            "item": [{"sequence": 1, "servicedDate": "2026-10-30", "adjudication": adjudication}],
+        }
+    )
+
+
 def _claim(one: Decision) -> list[str]:
     code, day = STATUS_CODES[one.status], one.service_date.replace("-", "")
     charged, paid = _money(one.charged), _money(one.paid)

@@ -20,6 +20,7 @@ PRACTICE = "riverbend"
 ZONE = ZoneInfo("America/Los_Angeles")
 X12 = "application/edi-x12"
 JSON = "application/json"
+FHIR = "application/fhir+json"
 A_CARD = "4242424242424242"
 Json = Any
 

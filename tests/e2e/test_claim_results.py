@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.decisions import Decision, as_835, as_batch, as_json
-from tests.e2e.kindbill import JSON, Client, Json, Kindbill
+from tests.e2e.decisions import Decision, as_835, as_batch, as_fhir, as_json
+from tests.e2e.kindbill import FHIR, JSON, Client, Json, Kindbill
 
 SUMS = ("accepted", "held", "duplicate", "rejected")
 
@@ -158,6 +158,21 @@ def test_a_broken_element_of_a_json_batch_is_rejected_and_the_others_go_on(kindb
     assert rejected["reason"] == "invalid"
     assert any("charged" in error["loc"] for error in rejected["errors"])
     assert client.only_invoice()["amount"] == 62_50
+
+
+def test_a_fhir_explanation_of_benefit_is_billed_as_an_835_would_be(kindbill: Kindbill, client: Client) -> None:
+    """Contract, Claim processors; INV-1: what the figures prove, to the cent. What they leave open is held."""
+    known = {"submitted": 150, "benefit": 42.5, "deductible": 40, "copay": 22.5}
+    proven = kindbill.send(as_fhir(client.claim(), eligible=105, **known), FHIR)
+    unproven = kindbill.send(as_fhir(client.claim(), **known), FHIR)
+    kindbill.settle()
+
+    assert (proven.status_code, unproven.status_code) == (202, 202)
+    assert (only(kindbill.receipt(proven))["now"], only(kindbill.receipt(proven))["amount"]) == ("invoiced", 62_50)
+    assert only(kindbill.receipt(unproven))["reason"] == "out_of_balance"
+    (line,) = client.only_invoice()["lines"]
+    assert (line["deductible"], line["copay"], line["plan_discount"], line["you_owe"]) == (40_00, 22_50, 45_00, 62_50)
+    assert kindbill.send(b'{"resourceType": "Patient"}', FHIR).status_code == 422
 
 
 def test_a_second_result_of_an_invoiced_claim_puts_its_bill_in_review_and_stops_its_charge(

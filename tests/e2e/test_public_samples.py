@@ -1,4 +1,4 @@
-"""Real 835 files, published by others: each is taken whole, claim by claim, or refused as unreadable."""
+"""Real 835 and FHIR files, published by others: each is taken whole, claim by claim, or refused as unreadable."""
 
 import csv
 import os
@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.kindbill import Kindbill
+from tests.e2e.kindbill import FHIR, Kindbill
 from tests.e2e.launch import ROOT
 
-SAMPLES = Path(os.environ.get("KINDBILL_SAMPLES", ROOT.parent / "shared" / "samples")) / "835"
+PUBLIC = Path(os.environ.get("KINDBILL_SAMPLES", ROOT.parent / "shared" / "samples"))
+SAMPLES = PUBLIC / "835"
+FHIR_SAMPLES = sorted((PUBLIC / "fhir").glob("*.json"))
 OUTCOMES = ("accepted", "held", "duplicate", "rejected")
 
 
@@ -44,4 +46,16 @@ def test_every_public_sample_is_taken_claim_by_claim(kindbill: Kindbill) -> None
         wrong += [f"{name}: {row}" for row in receipt["results"] if row["outcome"] == "held" and not row["reason"]]
 
     assert wrong == []
+    assert kindbill.get("/_local/dead-letters") == []
+
+
+@pytest.mark.skipif(not FHIR_SAMPLES, reason=f"no public FHIR files at {PUBLIC}; KINDBILL_SAMPLES says where they are")
+def test_every_public_fhir_sample_is_held_or_refused_because_none_proves_its_patient_share(kindbill: Kindbill) -> None:
+    """Contract: never a 5xx for content. docs/claims.md has what each becomes."""
+    answers = {file.name: kindbill.send(file.read_bytes(), FHIR) for file in FHIR_SAMPLES}
+    kindbill.settle()
+    assert {answer.status_code for answer in answers.values()} <= {200, 202, 422}
+    taken = [kindbill.receipt(answer) for answer in answers.values() if answer.status_code != 422]
+    assert taken
+    assert all(receipt["claims"] == receipt["held"] == 1 for receipt in taken)
     assert kindbill.get("/_local/dead-letters") == []

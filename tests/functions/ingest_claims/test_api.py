@@ -119,10 +119,16 @@ def test_what_is_no_835_is_400(api: Api, body: bytes) -> None:
     assert_problem(post(api, body), 400)
 
 
-def test_fhir_is_415_and_told_what_this_version_takes(api: Api) -> None:
-    reply = post(api, b"{}", kind="application/fhir+json")
+def test_what_is_neither_json_nor_an_835_is_415_and_told_what_is_taken(api: Api) -> None:
+    reply = post(api, b"{}", kind="text/csv")
     assert_problem(reply, 415)
-    assert "application/edi-x12" in reply.body["detail"]
+    for taken in ("application/json", "application/fhir+json", "application/edi-x12"):
+        assert taken in reply.body["detail"]
+
+
+def test_fhir_that_is_no_decision_about_a_claim_is_422_and_no_json_is_400(api: Api) -> None:
+    assert_problem(post(api, b'{"resourceType": "Patient"}', kind="application/fhir+json"), 422)
+    assert_problem(post(api, b"{", kind="application/fhir+json"), 400)
 
 
 def test_an_835_may_be_up_to_4_mb(api: Api) -> None:
