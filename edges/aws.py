@@ -103,5 +103,6 @@ def passing_faults() -> Iterator[None]:
         yield
     except (ClientError, ConnectionError, HTTPClientError) as error:
         if is_passing(error):
-            raise TryAgain(f"AWS: {type(error).__name__}: {error}") from error
+            code = code_of(error) if isinstance(error, ClientError) else type(error).__name__
+            raise TryAgain(f"AWS: {code}") from error
         raise

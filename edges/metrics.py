@@ -34,6 +34,7 @@ class Metric(StrEnum):
     DUE_OLDEST_AGE_SECONDS = "DueOldestAgeSeconds"
     WEBHOOKS_REFUSED = "WebhooksRefused"
     WEBHOOKS_NOT_KEPT = "WebhooksNotKept"
+    ERRORS_LOGGED = "ErrorsLogged"
     LOG_FIELDS_DROPPED = "LogFieldsDropped"
 
 

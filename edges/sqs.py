@@ -84,7 +84,7 @@ def each_record(
             handle(read_body(record["body"]))
         except Refused as refusal:
             refused += 1
-            log.info("refused", message_id=record["messageId"], **log.about(refusal))
+            log.warning("refused", message_id=record["messageId"], **log.about(refusal))
         except TryAgain as passing:
             failed.append(record)
             log.warning("try again", message_id=record["messageId"], received=_received(record), **log.about(passing))

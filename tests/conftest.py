@@ -5,10 +5,12 @@ from itertools import count
 
 import pytest
 
+from edges import log
 from tests.fakes.cloud import LocalCloud
-from tests.fakes.stage import Stage, forget
+from tests.fakes.stage import Stage, forget, say_which
 
 _numbers = count(1)
+log._misfit = say_which
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ lost. What was sent before is sent twice, which only makes a step look twice.
 from collections.abc import Mapping
 from typing import Any
 
+from billing.ports import TryAgain
 from edges import container, log, metrics
 from functions.publish_facts.flow import facts_of, routed
 
@@ -17,6 +18,9 @@ def handler(event: Mapping[str, Any], _context: object) -> None:
     facts = list(facts_of(records))
     try:
         sent = container.queues().send(routed(facts))
+    except TryAgain as passing:
+        log.warning("not relayed yet", facts=len(facts), **log.about(passing))
+        raise
     except Exception as failure:
         log.error("not relayed", facts=len(facts), **log.about(failure))
         raise

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from billing.ports import TryAgain
 from edges import container, log
 from functions.receive_mail_events.flow import run
 from functions.receive_mail_events.report import reports_of
@@ -16,6 +17,9 @@ def handler(event: Mapping[str, Any], _context: object) -> None:
             continue
         try:
             noted = run(report, store=container.store(), now=container.clock().now())
+        except TryAgain as passing:
+            log.warning("mail report not yet noted", notice_id=report.notice_id, **log.about(passing))
+            raise
         except Exception as failure:
             log.error("mail report not noted", trouble=report.trouble, notice_id=report.notice_id, **log.about(failure))
             raise

@@ -83,7 +83,7 @@ def serve(request: Request, ports: Ports) -> Response:
         answer = Page("refused", {"base": base, "detail": detail}, 400)
     except Refused as refusal:
         answer = Page("refused", {"base": base, "detail": refusal.detail}, refusal.status)
-        log.info("refused", step=step, **log.about(refusal))
+        log.warning("refused", step=step, **log.about(refusal))
     except TryAgain as passing:
         answer = Page("busy", {"base": base}, 503)
         log.warning("busy", step=step, **log.about(passing))

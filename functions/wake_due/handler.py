@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from billing.ports import TryAgain
 from edges import container, log, metrics
 from functions.wake_due.flow import run
 
@@ -24,10 +25,20 @@ def handler(_event: Mapping[str, Any], context: Context) -> dict[str, int | bool
             seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
             now=now,
         )
+    except TryAgain as passing:
+        log.warning("sweep goes on next minute", now=now.isoformat(), **log.about(passing))
+        raise
     except Exception as failure:
         log.error("sweep ended early", now=now.isoformat(), **log.about(failure))
         raise
     metrics.seconds(metrics.Metric.DUE_OLDEST_AGE_SECONDS, swept.behind_seconds)
-    counts: dict[str, int | bool] = vars(swept)
-    log.info("swept", now=now.isoformat(), **counts)
-    return counts
+    log.info(
+        "swept",
+        now=now.isoformat(),
+        woken=swept.woken,
+        moved=swept.moved,
+        pages=swept.pages,
+        complete=swept.complete,
+        behind_seconds=swept.behind_seconds,
+    )
+    return vars(swept)

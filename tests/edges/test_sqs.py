@@ -91,7 +91,8 @@ def test_a_refusal_is_acknowledged_and_logged_with_its_code(capsys: pytest.Captu
     refusal = Refused("no_balance", "There is nothing to split.", rule="PLAN-2")
     assert each_record(batch(2), failing(0, refusal), FakeSqs()) == {"batchItemFailures": []}  # type: ignore[arg-type]
     line, summary = log_lines(capsys.readouterr().out)
-    assert (line["message"], line["code"], line["detail"]) == ("refused", "no_balance", "There is nothing to split.")
+    assert (line["level"], line["message"], line["code"]) == ("WARNING", "refused", "no_balance")
+    assert "detail" not in line, "what it says is for whoever asked, and may name what they sent"
     assert (summary["refused"], summary["done"]) == (1, 1)
 
 

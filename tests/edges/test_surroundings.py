@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
+from billing.ids import Key
 from billing.policy import Provider
 from billing.ports import Blobs, CardGateway, Insert, Mailer, Refused, Store, TryAgain
 from edges import aws, container, log
 from edges.clock import Clock
 from edges.settings import MissingSetting, Settings
-from tests.fakes.stage import Stage, forget, log_lines
+from edges.table import check_commit
+from tests.fakes.stage import Stage, forget, left_out, log_lines, metrics_in
 
 # ------------------------------------------------------------------------------------------------------- settings
 
@@ -87,12 +89,65 @@ def test_the_level_decides_what_is_heard(
     assert len(log_lines(capsys.readouterr().out)) == heard
 
 
-def test_our_own_errors_are_quoted_and_others_only_placed() -> None:
+def test_law_1_only_errors_that_we_wrote_about_ids_are_quoted() -> None:
     denied = ClientError({"Error": {"Code": "AccessDenied", "Message": "Ana"}}, "PutItem")
-    assert log.about(Refused("no_balance", "Nothing to split."))["detail"] == "Nothing to split."
+    refused = Refused("no_such_programme", "Ana's programme is not accepted.")
     assert log.about(TryAgain("throttled"))["detail"] == "throttled"
-    assert log.about(denied)["code"] == "AccessDenied"
-    assert "Ana" not in json.dumps([log.about(denied), log.about(ValueError("Ana"))])
+    assert (log.about(denied)["code"], log.about(refused)["code"]) == ("AccessDenied", "no_such_programme")
+    not_ours = AssertionError("Ana")  # of a library: nothing of ours raised it
+    assert "Ana" not in json.dumps([log.about(e) for e in (denied, refused, ValueError("Ana"), not_ours)])
+
+
+def test_an_assertion_of_our_own_code_is_quoted_and_cut() -> None:
+    with pytest.raises(AssertionError) as caught:
+        check_commit([Key("pk", f"sk{n}") for n in range(101)])
+    assert "101 writes in one commit" in str(log.about(caught.value)["detail"])
+    with pytest.raises(AssertionError) as caught:
+        check_commit([Key("pk" * 1000, "sk")] * 2)
+    assert len(str(log.about(caught.value)["detail"])) == log.LONGEST_SENTENCE
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("name", "Ana Alvarez"),
+        ("code", "Ana Alvarez"),
+        ("request_id", "+1 202 555 0143"),
+        ("status", "200"),
+        ("status", True),
+        ("complete", 1),
+        ("detail", "x" * 201),
+        ("reason", 7),
+        ("notice_id", None),
+    ],
+)
+def test_law_1_a_value_that_the_allow_list_does_not_know_is_left_out_and_counted(
+    fresh_log: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: log.Value
+) -> None:
+    fresh_log.setattr(log, "_misfit", left_out)
+    log.info("served", outcome="stored", **{name: value})
+    printed = capsys.readouterr().out
+    (line,) = log_lines(printed)
+    assert set(line) == {"level", "service", "at", "message", "outcome"}
+    assert metrics_in(printed) == [("LogFieldsDropped", 1)]
+
+
+def test_the_same_value_makes_a_test_fail(fresh_log: pytest.MonkeyPatch) -> None:
+    with pytest.raises(AssertionError, match="'code'"):
+        log.info("served", code="Ana Alvarez")
+
+
+def test_an_error_rings(fresh_log: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    log.error("bug", error="KeyError")
+    log.warning("busy")
+    assert metrics_in(capsys.readouterr().out) == [("ErrorsLogged", 1)]
+
+
+def test_the_longest_line_is_a_kilobyte(fresh_log: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A failed record: the line that says most."""
+    said = {"code": "x" * 64, "error": "x" * 64, "detail": "x" * 200, "where": "x" * 400, "message_id": "x" * 36}
+    log.warning("try again", received=5, **said)
+    assert len(capsys.readouterr().out) <= 1000
 
 
 # ------------------------------------------------------------------------------------------------------------ aws

@@ -14,6 +14,13 @@ from tests.fakes.cloud import LocalCloud
 
 VERBS = ("read_claims", "issue_invoice", "charge_autopay", "create_plan", "send_email", "settle_payment")
 SHARDS = 4
+left_out = log._misfit
+"""What production does with a value that edges/log.py does not know."""
+
+
+def say_which(name: str) -> None:
+    """What all tests do with it."""
+    raise AssertionError(f"edges/log.py FIELDS does not allow this value of {name!r} in a log line (LAW-1)")
 
 
 class Stage:

@@ -284,7 +284,7 @@ def test_a_report_that_cannot_be_noted_yet_is_raised_for_sns_to_repeat(
     with pytest.raises(TryAgain):
         handler(EXAMPLE, None)
     (line,) = log_lines(capsys.readouterr().out)
-    assert (line["level"], line["error"]) == ("ERROR", "TryAgain")
+    assert (line["level"], line["error"]) == ("WARNING", "TryAgain")
 
 
 def test_tags_carry_any_id_there_and_back() -> None:
