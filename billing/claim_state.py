@@ -174,21 +174,3 @@ class Slice(Asleep):
     @property
     def key(self) -> Key:
         return Key(receipt_pk(self.receipt_id), f"SLICE#{self.number:06d}#")
-
-
-@dataclass(frozen=True)
-class UsedIdempotencyKey(Asleep):
-    """An `Idempotency-Key` bound to a request by the first 2xx; kept a year (`expires` is epoch seconds)."""
-
-    TYPE: ClassVar[str] = "idempotency_key"
-
-    practice: str
-    scope_hash: str
-    request_hash: str
-    answer_id: str
-    expires: int
-    version: int = 1
-
-    @property
-    def key(self) -> Key:
-        return Key(f"I#{segment(self.practice)}#{self.scope_hash}#", "KEY#")

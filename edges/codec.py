@@ -35,7 +35,7 @@ HOMES: Final[Mapping[str, str]] = {
     "dispute": "billing.dispute",
     "fact": "billing.facts",
     "hold": "billing.claim_state",
-    "idempotency_key": "billing.claim_state",
+    "idempotency_key": "billing.idempotency",
     "invoice": "billing.invoice",
     "invoice_lines": "billing.invoice_lines",
     "link_session": "billing.account",
@@ -47,6 +47,7 @@ HOMES: Final[Mapping[str, str]] = {
     "refund": "billing.refund",
     "result": "billing.claim_state",
     "slice": "billing.claim_state",
+    "staff_action": "billing.staff_action",
     "stripe_event": "billing.stripe_event",
     "submission": "billing.claim_state",
 }

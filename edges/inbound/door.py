@@ -16,6 +16,7 @@ from edges.http import Request, Response, busy, problem, refused
 from edges.inbound.bad_input import BadInput
 
 TRIES: Final = 3
+MAX_KEY_CHARS: Final = 255
 
 
 def answered(request: Request, act: Callable[[], Response]) -> Response:
@@ -48,6 +49,21 @@ def authenticate_any(request: Request, store: Store, scopes: tuple[str, ...]) ->
         except Forbidden:
             continue
     return authenticate(request, store, last)
+
+
+def idempotency_key(request: Request, *, required: bool = False) -> str:
+    """The request's `Idempotency-Key`, "" where none was sent. Raises BadInput 400 for one that cannot be kept, and where
+    one is `required`."""
+    text = request.headers.get("idempotency-key")
+    if text is None:
+        if required:
+            detail = "Send an Idempotency-Key: a text of your own per change, so that a repeat is not done twice."
+            raise BadInput(400, detail)
+        return ""
+    key = text.strip()
+    if not 0 < len(key) <= MAX_KEY_CHARS or not key.isascii() or not key.isprintable():
+        raise BadInput(400, f"An Idempotency-Key is 1 to {MAX_KEY_CHARS} printable ASCII characters.")
+    return key
 
 
 def _persistently(act: Callable[[], Response]) -> Response:

@@ -6,7 +6,6 @@ from edges.inbound.bad_input import BadInput
 from edges.inbound.media import FHIR, JSON, X12, media_type
 
 MAX_BODY_BYTES: Final = 4_000_000
-MAX_KEY_CHARS: Final = 255
 
 
 def check(content_type: str, body: bytes) -> str:
@@ -23,16 +22,6 @@ def check(content_type: str, body: bytes) -> str:
     else:
         _check_json(body, kind)
     return kind
-
-
-def check_key(idempotency_key: str | None) -> str:
-    """The `Idempotency-Key`, "" where none was sent. Raises BadInput 400 for one that cannot be kept."""
-    if idempotency_key is None:
-        return ""
-    key = idempotency_key.strip()
-    if not 0 < len(key) <= MAX_KEY_CHARS or not key.isascii() or not key.isprintable():
-        raise BadInput(400, f"An Idempotency-Key is 1 to {MAX_KEY_CHARS} printable ASCII characters.")
-    return key
 
 
 def _check_835(body: bytes) -> None:

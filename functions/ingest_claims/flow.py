@@ -8,15 +8,15 @@ anything to look up.
 import gzip
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-from billing.claim_state import StoredBody, UsedIdempotencyKey
+from billing.claim_state import StoredBody
+from billing.idempotency import UsedIdempotencyKey, check_same_request, used_key
 from billing.ids import digest
-from billing.ports import Blobs, Conflict, Insert, Refused, Store
+from billing.ports import Blobs, Conflict, Insert, Store
 
 ROUTE: Final = "POST /v1/claim-results"
-KEY_KEPT: Final = timedelta(days=365)
 ROW_BYTES: Final = 300_000
 """A gzipped body up to this size lives in its row; DynamoDB takes 400 kB."""
 TRANSACTION_BYTES: Final = 20_000
@@ -61,11 +61,7 @@ def _seen_before(body: StoredBody, used: UsedIdempotencyKey | None, store: Store
     keys = [body.key] if used is None else [body.key, used.key]
     first, *bound = store.get_many(keys)
     if used is not None and isinstance(bound[0], UsedIdempotencyKey):
-        if bound[0].request_hash != used.request_hash:
-            raise Refused(
-                "idempotency_key_reused",
-                "This Idempotency-Key was used before with another body. Send the same body again, or a new key.",
-            )
+        check_same_request(bound[0], used)
         used = None
     if not isinstance(first, StoredBody):
         raise Conflict(f"{body.receipt_id}: the write lost a race, and what won is not there yet")
@@ -94,6 +90,5 @@ def _stored_body(delivery: Delivery, blobs: Blobs, now: datetime) -> StoredBody:
 def _used_key(delivery: Delivery, body: StoredBody, now: datetime) -> UsedIdempotencyKey | None:
     if not delivery.idempotency_key:
         return None
-    scope = digest(delivery.practice, delivery.sender, ROUTE, delivery.idempotency_key, length=64)
-    expires = int((now + KEY_KEPT).timestamp())
-    return UsedIdempotencyKey(delivery.practice, scope, body.sha256, body.receipt_id, expires)
+    text = delivery.idempotency_key
+    return used_key(delivery.practice, delivery.sender, ROUTE, text, body.sha256, body.receipt_id, now)

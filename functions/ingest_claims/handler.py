@@ -10,11 +10,11 @@ from edges.aws import client
 from edges.blobs import S3Blobs
 from edges.clock import Clock
 from edges.http import Request, Response, respond
-from edges.inbound.door import answered, authenticate_any
+from edges.inbound.door import answered, authenticate_any, idempotency_key
 from edges.receipts import read_receipt, receipt
 from edges.settings import Settings
 from edges.store import DynamoStore
-from functions.ingest_claims.door import check, check_key
+from functions.ingest_claims.door import check
 from functions.ingest_claims.flow import Delivery, keep
 
 
@@ -32,9 +32,9 @@ def handler(event: Mapping[str, Any], _context: object) -> Response:
 def receive(request: Request, *, store: Store, blobs: Blobs, now: datetime) -> Response:
     """202 with a receipt still `processing` for a new body, 200 with the first receipt for one seen before."""
     key = authenticate_any(request, store, ("claims",))
-    idempotency_key = check_key(request.headers.get("idempotency-key"))
+    text = idempotency_key(request)
     kind = check(request.content_type, request.body)
-    delivery = Delivery(key.practice, key.secret_hash, kind, request.body, idempotency_key)
+    delivery = Delivery(key.practice, key.secret_hash, kind, request.body, text)
     kept = keep(delivery, store=store, blobs=blobs, now=now)
     if kept.new:
         return respond(202, receipt(kept.body, (), ()))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from billing.claim_state import UsedIdempotencyKey
+from billing.idempotency import UsedIdempotencyKey
 from billing.ids import Key
 from billing.ports import Refused, Store, Write
 from functions.ingest_claims.flow import Delivery, Kept, keep
