@@ -90,3 +90,13 @@ def refund_failed(parts: Iterable[tuple[str, Cents]], out_of_credit: Cents, *, p
         return undone
     amount = next(e.amount for e in undone if e.book is Book.REFUNDS)
     return balanced(*(e for e in undone if e.book is not Book.REFUNDS), Entry(Book.CLEARING, "", amount))
+
+
+def voided(invoice_id: str, amount: Cents) -> tuple[Entry, ...]:
+    """The invoice should never have been: its issuing, taken back."""
+    return balanced(Entry(Book.RECEIVABLE, invoice_id, -amount), Entry(Book.PATIENT_RESPONSIBILITY, invoice_id, amount))
+
+
+def written_off(invoice_id: str, amount: Cents) -> tuple[Entry, ...]:
+    """It was owed, and is not asked for any more."""
+    return balanced(Entry(Book.WRITE_OFF, invoice_id, amount), Entry(Book.RECEIVABLE, invoice_id, -amount))

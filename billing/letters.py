@@ -7,67 +7,26 @@ by nobody (INV-9, AUTO-5).
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from billing import autopay
-from billing.account import Books, Contact
+from billing.account import Books
 from billing.autopay import Announcement, announcement, cap_of, charge_moment, meaning_of, minimum_notice
+from billing.desk import Desk, Outgoing, Written, staff
 from billing.draft import Draft
 from billing.dunning import next_reminder
 from billing.facts import Fact, FactKind
 from billing.ids import digest
 from billing.invoice import Invoice, Source
+from billing.letters_of_changes import no_longer_owed
 from billing.money import STRIPE_MINIMUM, dollars
 from billing.notice import Letter, LetterItem, NoticeKind
 from billing.payment import Attempt, Part
 from billing.period import local_date, whole_minute
 from billing.plan import CHARGE_AFTER_ISSUE, Plan, issue_instant, paid_off
-from billing.policy import Practice, Provider
+from billing.policy import Practice
 from billing.ports import Write
-
-
-@dataclass(frozen=True)
-class Outgoing:
-    """A letter to send, under its id, and the invoices whose next step depends on its being accepted."""
-
-    notice_id: str
-    letter: Letter
-    invoice_ids: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Desk:
-    """Whom a letter is from and to: read together with the books."""
-
-    practice: Practice
-    provider: Provider | None
-    contact: Contact
-    books: Books
-
-    def to_client(self, kind: NoticeKind, **content: object) -> Letter:
-        return self._letter(kind, self.contact.email, content)
-
-    def to_staff(self, reason: str, what_to_do: str) -> tuple[Letter, ...]:
-        """One alert to the practice, and one to the provider where they have an address of their own."""
-        receivers = {self.practice.email, self.provider.email if self.provider else ""} - {""}
-        content: dict[str, object] = {"reason": reason, "what_to_do": what_to_do}
-        return tuple(self._letter(NoticeKind.STAFF_ALERT, to, content) for to in sorted(receivers))
-
-    def _letter(self, kind: NoticeKind, to: str, content: dict[str, object]) -> Letter:
-        blank = Letter(
-            kind=kind,
-            practice=self.practice.practice,
-            client=self.contact.client,
-            link_epoch=self.books.account.link_epoch,
-            to=to,
-            client_name=self.contact.name,
-            practice_name=self.practice.name,
-            practice_phone=self.practice.phone,
-            time_zone=self.practice.time_zone,
-            autopay=self.books.account.autopay,
-        )
-        return replace(blank, **content)  # type: ignore[arg-type]  # field names are checked by the tests of each kind
 
 
 def letters_for(fact: Fact, desk: Desk, now: datetime) -> tuple[Outgoing, ...]:
@@ -83,10 +42,7 @@ def _receiver(letter: Letter) -> str:
     return letter.to if letter.kind is NoticeKind.STAFF_ALERT else "client"
 
 
-_Written = tuple[Letter, tuple[str, ...]]
-
-
-def _letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[_Written]:
+def _letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[Written]:
     match fact.kind:
         case FactKind.INVOICE_ISSUED | FactKind.INVOICE_JOINED_AUTOPAY:
             return _invoice_letters(fact, desk, now)
@@ -111,20 +67,18 @@ def _letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[_Written]:
             return [(desk.to_client(NoticeKind.PAY_LINK_LOCKED, moment=until), ())]
         case FactKind.INVOICE_PAST_DUE:
             return _past_due(fact, desk)
+        case FactKind.INVOICE_VOIDED | FactKind.INVOICE_WRITTEN_OFF:
+            return no_longer_owed(fact, desk)
         case FactKind.NOTICE_BOUNCED:
             if fact.data["notice"] == NoticeKind.STAFF_ALERT:
                 return ()  # an alert about an alert that came back would come back too
             reason = f"A mail to client {fact.client} came back: their address does not take it."
-            return _staff(desk, reason, "Ask the client for a working address. An announced charge was cancelled.")
+            return staff(desk, reason, "Ask the client for a working address. An announced charge was cancelled.")
         case _:
             raise AssertionError(f"{fact.kind} is routed to the mails but has none")
 
 
-def _staff(desk: Desk, reason: str, what_to_do: str) -> Iterable[_Written]:
-    return [(letter, ()) for letter in desk.to_staff(reason, what_to_do)]
-
-
-def _invoice_letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[_Written]:
+def _invoice_letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[Written]:
     """A new invoice: announce its charge, ask for approval, or send the pay link (AUTO-2, AUTO-3, AUTO-4, PAY-1)."""
     invoice = desk.books.invoice(str(fact.data["invoice_id"]))
     if invoice is None or not invoice.payable or invoice.open_attempt:
@@ -151,7 +105,7 @@ def _invoice_letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[_Written
     return [(letter, (invoice.invoice_id,))]
 
 
-def _instalment_letters(fact: Fact, desk: Desk) -> Iterable[_Written]:
+def _instalment_letters(fact: Fact, desk: Desk) -> Iterable[Written]:
     """The reminder at issue (PLAN-5); its charge was announced with the schedule. Without autopay there is none."""
     invoice = desk.books.invoice(str(fact.data["invoice_id"]))
     if invoice is None or not invoice.payable or invoice.open_attempt:
@@ -165,7 +119,7 @@ def _instalment_letters(fact: Fact, desk: Desk) -> Iterable[_Written]:
     return [(letter, (invoice.invoice_id,))]
 
 
-def _receipt(fact: Fact, desk: Desk) -> Iterable[_Written]:
+def _receipt(fact: Fact, desk: Desk) -> Iterable[Written]:
     """What was paid, by invoice (PAY-11); a plan's instalment is itemised by the invoices it paid off. Staff hear of
     what exceeds them: it is the client's credit, and nobody else would give it back."""
     attempt = _attempt(fact, desk)
@@ -181,7 +135,7 @@ def _receipt(fact: Fact, desk: Desk) -> Iterable[_Written]:
     if not excess:
         return [receipt]
     reason = f"Client {fact.client} paid {dollars(excess)} more than they owed: it is booked as their credit."
-    return [receipt, *_staff(desk, reason, f"Please refund it. The payment is {attempt.attempt_id}.")]
+    return [receipt, *staff(desk, reason, f"Please refund it. The payment is {attempt.attempt_id}.")]
 
 
 def _attempt(fact: Fact, desk: Desk) -> Attempt:
@@ -226,7 +180,7 @@ def _label(invoice: Invoice) -> str:
     return "Invoice"
 
 
-def _charge_failed(fact: Fact, desk: Desk) -> Iterable[_Written]:
+def _charge_failed(fact: Fact, desk: Desk) -> Iterable[Written]:
     """Why, in plain words, what to do, and when the next try is (AUTO-6). Nothing where it was paid meanwhile."""
     attempt = _attempt(fact, desk)
     invoice = desk.books.invoice(str(fact.data.get("invoice_id", "")))
@@ -245,7 +199,7 @@ def _charge_failed(fact: Fact, desk: Desk) -> Iterable[_Written]:
     return [(letter, (invoice.invoice_id,))]
 
 
-def _plan_schedule(fact: Fact, desk: Desk) -> Iterable[_Written]:
+def _plan_schedule(fact: Fact, desk: Desk) -> Iterable[Written]:
     """The schedule is the notice of every instalment (PLAN-3, PLAN-5)."""
     plan = desk.books.plan(str(fact.data["plan_id"]))
     card = desk.books.default_card
@@ -270,14 +224,14 @@ def _plan_schedule(fact: Fact, desk: Desk) -> Iterable[_Written]:
     return [(letter, ())]
 
 
-def _plan_broken(fact: Fact, desk: Desk) -> Iterable[_Written]:
+def _plan_broken(fact: Fact, desk: Desk) -> Iterable[Written]:
     amount = int(fact.data["amount"])
     reason = f"The payment plan of client {fact.client} ended: two instalments could not be charged."
     client = desk.to_client(NoticeKind.PLAN_BROKEN, amount=amount)
-    return [(client, (str(fact.data["invoice_id"]),)), *_staff(desk, reason, "The rest is due as one invoice.")]
+    return [(client, (str(fact.data["invoice_id"]),)), *staff(desk, reason, "The rest is due as one invoice.")]
 
 
-def _autopay_on(desk: Desk, now: datetime) -> Iterable[_Written]:
+def _autopay_on(desk: Desk, now: datetime) -> Iterable[Written]:
     """A copy of what was agreed to (AUTO-1), and what it will charge next: the new card, where one was announced with
     another (AUTO-6)."""
     card = desk.books.default_card
@@ -307,7 +261,7 @@ WHY_AUTOPAY_ENDED = {
 }
 
 
-def _autopay_off(fact: Fact, desk: Desk) -> Iterable[_Written]:
+def _autopay_off(fact: Fact, desk: Desk) -> Iterable[Written]:
     """Client and provider are told (AUTO-8). A card that was refused ends nothing that is on with another (PAY-6)."""
     code, card = str(fact.data["reason"]), desk.books.default_card
     shown = card.shown if card else ""
@@ -315,15 +269,15 @@ def _autopay_off(fact: Fact, desk: Desk) -> Iterable[_Written]:
     if code in ("client", "fsa_card", "fsa_not_declared"):
         return [(letter, ())]
     reason = f"Automatic payments of client {fact.client} were turned off ({code.replace('_', ' ')})."
-    return [(letter, ()), *_staff(desk, reason, "The client was told and can pay with the link in their mails.")]
+    return [(letter, ()), *staff(desk, reason, "The client was told and can pay with the link in their mails.")]
 
 
-def _past_due(fact: Fact, desk: Desk) -> Iterable[_Written]:
+def _past_due(fact: Fact, desk: Desk) -> Iterable[Written]:
     invoice = desk.books.invoice(str(fact.data["invoice_id"]))
     if invoice is None or not invoice.payable:
         return ()
     reason = f"An invoice of client {fact.client} is past due."
-    return _staff(desk, reason, "You can call the client or offer a payment plan.")
+    return staff(desk, reason, "You can call the client or offer a payment plan.")
 
 
 def reminder(desk: Desk, now: datetime) -> Outgoing | None:

@@ -29,6 +29,7 @@ class NoticeKind(StrEnum):
     AUTOPAY_ON = "autopay_on"
     AUTOPAY_OFF = "autopay_off"
     NOTHING_OWED = "nothing_owed"
+    NO_LONGER_OWED = "no_longer_owed"
     PAY_LINK_LOCKED = "pay_link_locked"
     STAFF_ALERT = "staff_alert"
 
@@ -48,7 +49,7 @@ class Letter:
 
     `amount`: the figure the mail is about · `moment`: when money moves (or did) · `card`: "Visa ending 4242" ·
     `reason`, `what_to_do`: plain sentences · `retry_at`: next try of a failed charge · `cap`: limit per charge ·
-    `consent_text`: the text agreed to.
+    `consent_text`: the text agreed to · `announced`: a charge was announced that now does not happen.
     """
 
     kind: NoticeKind
@@ -71,6 +72,7 @@ class Letter:
     consent_text: str = ""
     autopay: bool = False
     starts_on: date | None = None
+    announced: bool = False
 
 
 @dataclass(frozen=True)

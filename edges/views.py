@@ -59,7 +59,7 @@ def client_account(books: Books, lines: Iterable[InvoiceLines], time_zone: str) 
             "cap": books.account.cap,
         },
         "can_book": True,  # AUTO-11: `card_required` is off for every practice
-        "invoices": [_invoice(one, explained.get(one.invoice_id)) for one in books.invoices],
+        "invoices": [invoice(one, explained.get(one.invoice_id)) for one in books.invoices],
         "upcoming_charges": _upcoming_charges(books, time_zone),
         "plan": _shown_plan(books.plans),
         "payments": _payments(books),
@@ -191,7 +191,8 @@ def instant(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _invoice(one: Invoice, explained: InvoiceLines | None) -> "answers.Invoice":
+def invoice(one: Invoice, explained: InvoiceLines | None) -> "answers.Invoice":
+    """A bill, with why it is what it is."""
     return {
         "invoice_id": one.invoice_id,
         "amount": one.amount,

@@ -1,6 +1,6 @@
 """Builds what each function ships: billing/ + edges/ + functions/<verb>/ + exactly the distributions that verb needs.
 
-Why not `sam build`: it copies the whole repository and resolves every dependency again for each of thirteen functions
+Why not `sam build`: it copies the whole repository and resolves every dependency again for each of fourteen functions
 (two minutes); this takes seconds, installs what uv.lock pins, and gives the same bytes for the same source, so a
 deployment only replaces functions that changed. What is in a zip and what is not: docs/decisions/0003.
 
@@ -34,6 +34,7 @@ VERBS: Final[Mapping[str, tuple[str, ...]]] = {
     "issue_invoice": ("tzdata",),
     "charge_autopay": ("stripe", "tzdata"),
     "create_plan": ("phonenumbers", "pydantic", "stripe", "tzdata"),
+    "change_invoice": ("phonenumbers", "pydantic", "stripe", "tzdata"),
     "send_email": ("jinja2", "tzdata"),
     "receive_stripe": (),
     "settle_payment": ("stripe", "tzdata"),

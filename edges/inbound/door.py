@@ -52,8 +52,8 @@ def authenticate_any(request: Request, store: Store, scopes: tuple[str, ...]) ->
 
 
 def idempotency_key(request: Request, *, required: bool = False) -> str:
-    """The request's `Idempotency-Key`, "" where none was sent. Raises BadInput 400 for one that cannot be kept, and where
-    one is `required`."""
+    """The request's `Idempotency-Key`, "" where none was sent. Raises BadInput 400 for one that cannot be kept, and for
+    none where one is `required`."""
     text = request.headers.get("idempotency-key")
     if text is None:
         if required:

@@ -11,6 +11,8 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 ID_PATTERN: Final = r"^[A-Za-z0-9._:-]{1,64}$"
+INVOICE_ID_PATTERN: Final = r"^inv_[0-9a-f]{20}_[A-Za-z0-9._:-]{1,64}$"
+"""An invoice's id ends in its client's (billing/ids.py)."""
 MAX_AMOUNT: Final = 100_000_000
 """A million dollars: above it, someone mistook the unit."""
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -43,14 +45,16 @@ def _instant(value: object) -> datetime:
     raise ValueError("must be an instant with its offset, written like 2026-11-20T09:30:00-08:00")
 
 
-def _printable(value: str) -> str:
+def printable(value: str) -> str:
+    """One line of text, without spaces at its ends."""
     text = value.strip()
     if not text.isprintable():
         raise ValueError("must not hold line breaks or control characters")
     return text
 
 
-def _not_blank(value: str) -> str:
+def not_blank(value: str) -> str:
+    """Some text."""
     if not value:
         raise ValueError("must not be blank")
     return value
@@ -76,9 +80,9 @@ def _phone(value: str) -> str:
 
 
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
-Text = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
+Text = Annotated[str, Field(max_length=200), AfterValidator(printable)]
 """A line of text for people, without spaces at its ends; may be empty."""
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable), AfterValidator(_not_blank)]
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(printable), AfterValidator(not_blank)]
 Email = Annotated[str, Field(max_length=254), AfterValidator(_email)]
 Phone = Annotated[str, Field(max_length=40), AfterValidator(_phone)]
 Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT)]

@@ -11,10 +11,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from billing.account import Books, Contact
+from billing.desk import ENDS_WHAT_WAS_TOLD, Desk, Outgoing
 from billing.facts import Fact, FactKind, Message, WakeKind
-from billing.ids import contact_key, practice_key, provider_key
+from billing.ids import contact_key, facts_pk, practice_key, provider_key
 from billing.invoice import Invoice
-from billing.letters import Desk, Outgoing, accepted, letters_for, reminder
+from billing.letters import accepted, letters_for, reminder
 from billing.notice import NoticeKind, Posting
 from billing.policy import Practice, Provider
 from billing.ports import Conflict, Insert, Mailer, Refused, Store, TryAgain, Update, Write
@@ -34,7 +35,10 @@ def run(message: Message, *, store: Store, mailer: Mailer, now: datetime) -> Non
             letters: tuple[Outgoing, ...] = (outgoing,) if outgoing else ()
             practice, client = invoice.practice, invoice.client
         case _, Fact() as fact:
-            letters = letters_for(fact, _desk(store, fact.practice, fact.client), now)
+            desk = _desk(store, fact.practice, fact.client)
+            if fact.kind in ENDS_WHAT_WAS_TOLD:
+                desk = replace(desk, told=_told(store, fact))
+            letters = letters_for(fact, desk, now)
             practice, client = fact.practice, fact.client
         case _, row:
             raise AssertionError(f"{message.kind} names {message.key}, where there is {type(row).__name__}")
@@ -58,6 +62,12 @@ def _desk(store: Store, practice_id: str, client: str) -> Desk:
     assert isinstance(contact, Contact), f"no contact for client {client}"
     assert provider is None or isinstance(provider, Provider)
     return Desk(practice, provider, contact, books)
+
+
+def _told(store: Store, fact: Fact) -> frozenset[str]:
+    """The client's invoices that a mail was about, or may have been: its sending had begun."""
+    begun = store.partition(facts_pk(fact.practice, fact.client), "NOTICE#")
+    return frozenset(invoice for row in begun if isinstance(row, Posting) for invoice in row.invoice_ids)
 
 
 def _send(store: Store, mailer: Mailer, posting: Posting, outgoing: Outgoing, now: datetime) -> None:

@@ -204,5 +204,7 @@ ROUTES: Final[tuple[Route, ...]] = (
 ELSEWHERE: Final[Mapping[str, tuple[str, ...]]] = {
     "/v1/claim-results": ("POST",),
     "/v1/clients/{client_id}/plans": ("POST",),
+    "/v1/invoices/{invoice_id}/void": ("POST",),
+    "/v1/invoices/{invoice_id}/write-off": ("POST",),
 }
 """Paths that functions of their own serve; with another method they arrive here."""

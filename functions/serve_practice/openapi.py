@@ -1,10 +1,11 @@
 """The OpenAPI 3.1 document, made from the code: the route table, the request models and the answer types.
 
-Two calls are served by functions of their own, which must start fast; their operations are written down here.
+Some calls are served by functions of their own; their operations are written down here.
 """
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
@@ -14,7 +15,9 @@ from pydantic import BaseModel, TypeAdapter
 from edges import answers
 from edges.formats.claim_json import MAX_RESULTS
 from edges.inbound.claim_result import ClaimResultIn
-from edges.inbound.fields import ID_PATTERN
+from edges.inbound.door import MAX_KEY_CHARS
+from edges.inbound.fields import ID_PATTERN, INVOICE_ID_PATTERN
+from edges.inbound.invoice_change import VoidIn, WriteOffIn
 from edges.inbound.plan_request import PlanIn
 from functions.serve_practice.calls import ELSEWHERE, ROUTES, Route
 
@@ -25,13 +28,41 @@ KEY_PROBLEMS: Final = (401, 403)
 BUSY: Final = 503
 
 
+@dataclass(frozen=True)
+class _Change:
+    """A change that staff make to an invoice: what it takes, and what it answers."""
+
+    summary: str
+    takes: type[BaseModel]
+    shows: Mapping[int, Any]
+
+
+CHANGES: Final[Mapping[str, _Change]] = {
+    "/v1/invoices/{invoice_id}/void": _Change(
+        "Void an invoice that should never have been; only where nothing is paid or moved (DESK-3)",
+        VoidIn,
+        {200: answers.Invoice},
+    ),
+    "/v1/invoices/{invoice_id}/write-off": _Change(
+        "Ask no more for what is open of an invoice (DESK-3)",
+        WriteOffIn,
+        {200: answers.Invoice},
+    ),
+}
+"""Each is done once per `Idempotency-Key`; the same request again answers 200 with the invoice as it is now."""
+
+
 @cache
 def document() -> Json:
     """The whole document. Made once per process."""
     paths: dict[str, Json] = {}
     for route in ROUTES:
         paths.setdefault(route.path, {})[route.method.lower()] = _of_route(route)
-    elsewhere = {"/v1/claim-results": _post_claim_results, "/v1/clients/{client_id}/plans": _post_plan}
+    elsewhere = {
+        "/v1/claim-results": _post_claim_results,
+        "/v1/clients/{client_id}/plans": _post_plan,
+        **dict.fromkeys(CHANGES, _post_change),
+    }
     for path, methods in ELSEWHERE.items():
         paths[path] = {method.lower(): elsewhere[path](path) for method in methods}
     problems = sorted({*KEY_PROBLEMS, *BODY_PROBLEMS, 404, 409, BUSY})
@@ -71,14 +102,7 @@ def _post_claim_results(path: str) -> Json:
         {200: answers.Receipt, 202: answers.Receipt},
         (409, *BODY_PROBLEMS),
     )
-    operation["parameters"] = [
-        {
-            "name": "Idempotency-Key",
-            "in": "header",
-            "description": "Per API key, kept a year, bound to the body by the first 2xx.",
-            "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-        }
-    ]
+    operation["parameters"] = [_key_parameter(required=False)]
     one = _ref(ClaimResultIn)
     batch = {
         "type": "object",
@@ -107,6 +131,25 @@ def _post_plan(path: str) -> Json:
     return operation
 
 
+def _post_change(path: str) -> Json:
+    one = CHANGES[path]
+    name = "post_" + path.rpartition("/")[2].replace("-", "_")
+    operation = _operation(one.summary, name, path, ("practice",), one.shows, (404, 409, *BODY_PROBLEMS))
+    operation["parameters"].append(_key_parameter(required=True))
+    operation["requestBody"] = {"required": True, "content": _json(_ref(one.takes))}
+    return operation
+
+
+def _key_parameter(*, required: bool) -> Json:
+    return {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": required,
+        "description": "Per API key, kept a year, bound to the request by the first 2xx.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARS},
+    }
+
+
 def _operation(
     summary: str,
     name: str,
@@ -128,9 +171,12 @@ def _operation(
         operation["description"] = f"API key with scope {' or '.join(scopes)}."
     names = re.findall(r"{(\w+)}", path)
     if names:
-        id_schema = {"type": "string", "pattern": ID_PATTERN}
-        operation["parameters"] = [{"name": n, "in": "path", "required": True, "schema": id_schema} for n in names]
+        operation["parameters"] = [{"name": n, "in": "path", "required": True, "schema": _id(n)} for n in names]
     return operation
+
+
+def _id(name: str) -> Json:
+    return {"type": "string", "pattern": INVOICE_ID_PATTERN if name == "invoice_id" else ID_PATTERN}
 
 
 def _problem(status: int) -> Json:
@@ -145,8 +191,10 @@ def _problem(status: int) -> Json:
 
 def _schemas() -> Json:
     """Every request model and answer type, with all they are made of."""
-    taken: list[type[BaseModel]] = [ClaimResultIn, PlanIn, *(route.takes for route in ROUTES if route.takes)]
+    taken: list[type[BaseModel]] = [ClaimResultIn, PlanIn, *(one.takes for one in CHANGES.values())]
+    taken += [route.takes for route in ROUTES if route.takes]
     shown = {shape for route in ROUTES for shape in route.answers.values() if _is_named(shape)}
+    shown |= {shape for one in CHANGES.values() for shape in one.shows.values()}
     shapes = [*taken, answers.Problem, answers.Plan, *sorted(shown, key=lambda shape: str(shape.__name__))]
     _, defined = TypeAdapter.json_schemas(
         [(shape.__name__, "validation", TypeAdapter(shape)) for shape in shapes],

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from billing.account import Account
+from billing.desk import Desk
 from billing.facts import ROUTES, Fact, FactKind
-from billing.letters import WHY_AUTOPAY_ENDED, Desk, accepted, letters_for, remindable, reminder
+from billing.letters import WHY_AUTOPAY_ENDED, accepted, letters_for, remindable, reminder
 from billing.notice import Letter, NoticeKind
 from billing.payment import Attempt, AttemptKind, AttemptState, Part
 from billing.plan import InstalmentStatus, Plan, schedule
@@ -30,8 +31,8 @@ from tests.billing.examples import (
 STAFF = ["desk@riverbend.example", "lee@riverbend.example"]
 
 
-def desk(*rows: Any, account: Account = ENROLLED) -> Desk:
-    return Desk(PRACTICE, PROVIDER, CONTACT, books(*rows, account=account))
+def desk(*rows: Any, account: Account = ENROLLED, told: frozenset[str] = frozenset()) -> Desk:
+    return Desk(PRACTICE, PROVIDER, CONTACT, books(*rows, account=account), told)
 
 
 def fact(kind: FactKind, **data: str | int) -> Fact:
@@ -165,6 +166,24 @@ EXPECTED: list[tuple[str, Fact, Desk, list[str]]] = [
         ["staff_alert", "staff_alert"],
     ),
     ("past due, paid", fact(FactKind.INVOICE_PAST_DUE, invoice_id="inv_session"), desk(invoice(6250, paid=6250)), []),
+    (
+        "voided",
+        fact(FactKind.INVOICE_VOIDED, invoice_id="inv_session", amount=6250, announced=1),
+        desk(invoice(6250, void=True), told=frozenset({"inv_session"})),
+        ["no_longer_owed"],
+    ),
+    (
+        "voided before anybody was told",
+        fact(FactKind.INVOICE_VOIDED, invoice_id="inv_session", amount=6250, announced=0),
+        desk(invoice(6250, void=True)),
+        [],
+    ),
+    (
+        "written off",
+        fact(FactKind.INVOICE_WRITTEN_OFF, invoice_id="inv_session", amount=4250, announced=0),
+        desk(invoice(6250, paid=2000, written_off=4250), told=frozenset({"inv_session"})),
+        ["no_longer_owed"],
+    ),
     ("bounced", fact(FactKind.NOTICE_BOUNCED, notice="charge_notice"), desk(), ["staff_alert", "staff_alert"]),
     ("alert bounced", fact(FactKind.NOTICE_BOUNCED, notice="staff_alert"), desk(), []),
 ]

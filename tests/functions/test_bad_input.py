@@ -1,16 +1,17 @@
 """Bad input at every call gets the answer that contract.md names, never a 5xx."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from billing.ids import invoice_id
 from billing.ports import Insert, TryAgain, Write
 from functions.serve_practice.calls import ELSEWHERE, ROUTES
 from functions.serve_practice.router import WrongMethod, find
 from tests.fakes.store import MemoryStore
-from tests.functions.api import KEYS, Api, assert_problem
+from tests.functions.api import KEYS, Api, Reply, assert_problem
 
 CLIENT = {"name": "Ana Ruiz", "email": "ana@mail.example", "phone": "(310) 555-0111", "state": "CA"}
 CLAIM = {
@@ -39,6 +40,12 @@ PRACTICE = {
     "phone": "+13105550100",
     "email": "desk@riverbend.example",
 }
+INVOICE = invoice_id("riverbend", "ana", "claim", "KB1")
+CHANGES: dict[str, dict[str, Any]] = {
+    "void": {"reason": "Billed to the wrong client"},
+    "write-off": {"reason": "Hardship"},
+}
+"""What staff may do to an invoice, by the last part of the address."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,7 @@ class Taking:
     scope: str
     body: dict[str, Any]
     limit: int = 1_000_000
+    headers: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -63,6 +71,12 @@ TAKING = (
     Taking("POST", "/v1/claims", "practice", CLAIM),
     Taking("POST", "/v1/clients/ana/plans", "practice", {"weeks": 4, "start_on": "2026-11-20"}),
     Taking("POST", "/v1/claim-results", "claims", RESULT, 4_000_000),
+    *(
+        Taking(
+            "POST", f"/v1/invoices/{INVOICE}/{change}", "practice", body, headers={"idempotency-key": f"key-{change}"}
+        )
+        for change, body in CHANGES.items()
+    ),
 )
 SHOWING = (
     ("/v1/clients/ana/account", "practice"),
@@ -80,6 +94,11 @@ needs_a_key = pytest.mark.parametrize("method, path, scope", ANY)
 @pytest.fixture
 def api() -> Api:
     return Api()
+
+
+def ask(api: Api, call: Taking, **sent: Any) -> Reply:
+    """That call, with something else in it."""
+    return api.call(call.method, call.path, key=call.scope, headers=call.headers, **sent)
 
 
 def test_the_tables_of_this_file_hold_every_route_that_asks_for_a_key() -> None:
@@ -116,14 +135,16 @@ def test_a_key_without_the_scope_is_403(api: Api, method: str, path: str, scope:
 @takes_a_body
 @pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "multipart/form-data", ""])
 def test_a_body_of_another_kind_is_415(api: Api, call: Taking, content_type: str) -> None:
-    reply = api.call(call.method, call.path, key=call.scope, body=call.body, content_type=content_type)
+    reply = api.call(
+        call.method, call.path, key=call.scope, headers=call.headers, body=call.body, content_type=content_type
+    )
     assert_problem(reply, 415)
     assert "application/json" in reply.body["detail"]
 
 
 @takes_a_body
 def test_a_body_that_is_too_large_is_413(api: Api, call: Taking) -> None:
-    reply = api.call(call.method, call.path, key=call.scope, body=" " * (call.limit + 1))
+    reply = ask(api, call, body=" " * (call.limit + 1))
     assert_problem(reply, 413)
 
 
@@ -143,18 +164,20 @@ NOT_JSON = {
 @takes_a_body
 @pytest.mark.parametrize("body", NOT_JSON.values(), ids=NOT_JSON.keys())
 def test_what_is_not_json_is_400(api: Api, call: Taking, body: bytes) -> None:
-    assert_problem(api.call(call.method, call.path, key=call.scope, body=body), 400)
+    assert_problem(ask(api, call, body=body), 400)
 
 
 @takes_a_body
 @pytest.mark.parametrize("body", [[], "text", 7, None, True], ids=repr)
 def test_json_that_is_no_object_is_422(api: Api, call: Taking, body: object) -> None:
-    assert_problem(api.call(call.method, call.path, key=call.scope, body=json.dumps(body)), 422)
+    assert_problem(ask(api, call, body=json.dumps(body)), 422)
 
 
 @takes_a_body
 def test_a_field_we_do_not_know_is_422_and_named(api: Api, call: Taking) -> None:
-    reply = api.call(call.method, call.path, key=call.scope, body=call.body | {"practice_id": "oak"})
+    reply = api.call(
+        call.method, call.path, key=call.scope, headers=call.headers, body=call.body | {"practice_id": "oak"}
+    )
     assert_problem(reply, 422)
     assert [error["loc"] for error in reply.body["errors"]] == ["practice_id"]
 
@@ -165,7 +188,7 @@ def test_a_field_of_another_type_or_size_is_422_and_named(api: Api, call: Taking
     for name, right in call.body.items():
         if wrong == [] == right or (wrong == -1 and call.scope == "claims"):
             continue  # an empty list is a list, and a reversal's amounts are negative
-        reply = api.call(call.method, call.path, key=call.scope, body=call.body | {name: wrong})
+        reply = ask(api, call, body=call.body | {name: wrong})
         assert_problem(reply, 422)
         assert all(error["loc"].split(".")[0] == name for error in reply.body["errors"])
 
@@ -173,9 +196,8 @@ def test_a_field_of_another_type_or_size_is_422_and_named(api: Api, call: Taking
 @takes_a_body
 def test_a_body_we_take_is_taken_whatever_its_charset_is_called(api: Api, call: Taking) -> None:
     api.call("PUT", "/v1/clients/ana", key="practice", body=CLIENT)
-    sent = {"body": call.body, "content_type": "Application/JSON; charset=utf-8"}
-    reply = api.call(call.method, call.path, key=call.scope, **sent)
-    assert reply.status in (200, 201, 202) or reply.body["code"] == "no_balance"
+    reply = ask(api, call, body=call.body, content_type="Application/JSON; charset=utf-8")
+    assert reply.status in (200, 201, 202) or reply.body["code"] in ("no_balance", "unknown_invoice")
 
 
 WRONG_FIELDS = [
@@ -210,6 +232,11 @@ WRONG_FIELDS = [
     ("POST", "/v1/clients/ana/plans", {"weeks": 4}, "start_on", "2026-11-19"),
     ("POST", "/v1/clients/ana/plans", {"weeks": 4}, "start_on", "2026-12-05"),
     ("POST", "/v1/clients/ana/plans", {"weeks": 4, "start_on": "2026-11-20"}, "agreed", {"at": "2026-11-20"}),
+    *(
+        ("POST", f"/v1/invoices/{INVOICE}/{change}", body, "reason", wrong)
+        for change, body in CHANGES.items()
+        for wrong in ("", "  ", "two\nlines", "x" * 501, None)
+    ),
 ]
 
 
@@ -218,9 +245,26 @@ def test_a_value_that_cannot_be_right_is_422_and_named(
     api: Api, method: str, path: str, body: dict[str, Any], name: str, wrong: object
 ) -> None:
     api.call("PUT", "/v1/clients/ana", key="practice", body=CLIENT)
-    reply = api.call(method, path, key="practice", body=body | {name: wrong})
+    reply = api.call(method, path, key="practice", body=body | {name: wrong}, headers={"idempotency-key": "k"})
     assert_problem(reply, 422)
     assert {error["loc"].split(".")[0] for error in reply.body["errors"]} == {name}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_of_an_invoice_without_a_key_of_its_own_is_400(api: Api, change: str) -> None:
+    path = f"/v1/invoices/{INVOICE}/{change}"
+    assert_problem(api.call("POST", path, key="practice", body=CHANGES[change]), 400)
+    for key in ("", " ", "k" * 256, "kéy", "a\tb"):
+        headers = {"idempotency-key": key}
+        assert_problem(api.call("POST", path, key="practice", body=CHANGES[change], headers=headers), 400)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("unknown", [INVOICE, "inv_1", "x" * 500, "%00", "inv_" + "0" * 20 + "_nobody"])
+def test_a_change_of_an_invoice_that_nobody_has_is_404(api: Api, change: str, unknown: str) -> None:
+    headers = {"idempotency-key": "k"}
+    path = f"/v1/invoices/{unknown}/{change}"
+    assert_problem(api.call("POST", path, key="practice", body=CHANGES[change], headers=headers), 404)
 
 
 def test_a_time_zone_that_does_not_exist_is_422(api: Api) -> None:
@@ -255,6 +299,7 @@ def test_a_path_that_nothing_serves_is_404(api: Api, method: str, path: str) -> 
         ("GET", "/v1/claims", "POST"),
         ("GET", "/v1/claim-results", "POST"),
         ("PUT", "/v1/clients/ana/plans", "POST"),
+        ("GET", f"/v1/invoices/{INVOICE}/void", "POST"),
         ("POST", "/health", "GET"),
     ],
 )

@@ -7,8 +7,9 @@ import pytest
 
 from billing.account import Books
 from billing.autopay import stop_charge
+from billing.desk import Desk
 from billing.facts import Fact, FactKind, Message, WakeKind
-from billing.letters import Desk, reminder
+from billing.letters import reminder
 from billing.notice import Letter, Posting
 from billing.ports import Insert
 from functions.send_email import flow as send_email

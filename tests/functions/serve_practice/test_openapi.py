@@ -16,7 +16,7 @@ from functions.serve_practice.calls import ELSEWHERE, ROUTES
 from functions.serve_practice.openapi import document
 from tests.billing.examples import ENROLLED, VISA, announced, invoice
 from tests.functions.api import Api
-from tests.functions.test_bad_input import SHOWING, TAKING
+from tests.functions.test_bad_input import INVOICE, SHOWING, TAKING
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +73,7 @@ def api() -> Api:
         VISA,
         announced(62_50, "inv_1"),
         invoice(187_50, "inv_2"),
+        invoice(62_50, INVOICE),
         Hold("riverbend", "hold_1", "KB1", "ICN1", "r1", "unmatched_claim", made.now, 15_00),
     ):
         made.store.commit(Insert(row))
@@ -84,7 +85,7 @@ def test_answers_of_calls_that_take_something_have_the_documented_shape(
     api: Api, served: dict[str, Any], call: Any
 ) -> None:
     for body in (call.body, call.body, {"no such": "field"}):
-        reply = api.call(call.method, call.path, key=call.scope, body=body)
+        reply = api.call(call.method, call.path, key=call.scope, headers=call.headers, body=body)
         schema = documented_answer(served, call.method, call.path, reply.status)
         Draft202012Validator(schema).validate(reply.body)
 

@@ -1,0 +1,82 @@
+"""What staff change about an invoice: void it, write it off, record money that came in elsewhere (INV-10, DESK-3).
+
+Each decision goes into a draft and raises Refused where it may not be. A payment on its way is the last reason to say
+no: it is the one that closing open attempts may remove (the flow does that, then asks again).
+"""
+
+from dataclasses import replace
+
+from billing.account import Books
+from billing.draft import Draft
+from billing.facts import FactKind
+from billing.invoice import Invoice
+from billing.ledger import voided, written_off
+from billing.money import Cents
+from billing.plan import PlanStatus
+from billing.planning import PAYMENT_IN_PROGRESS
+from billing.ports import Refused
+
+
+def void(draft: Draft, invoice: Invoice) -> Cents:
+    """The invoice should never have been -> the cents that are owed no more. Only where nothing was paid or moved."""
+    if invoice.void:
+        raise _no("already_void", "This invoice is void already.")
+    _refuse_disputed(invoice)
+    if invoice.moved:
+        raise _no("moved_to_plan", "This invoice is part of a payment plan: what is owed is owed there.")
+    if invoice.paid or invoice.credited:
+        raise _no("already_paid", "Something was paid on this invoice: refund it instead.")
+    if invoice.written_off:
+        raise _no("nothing_open", "This invoice was written off: nothing is asked for any more.")
+    _refuse_in_plan(draft.books, invoice)
+    _refuse_in_progress(invoice)
+    amount = invoice.open_amount
+    changed = replace(_asked_for_no_more(invoice), void=True)
+    draft.change(changed)
+    draft.fact(FactKind.INVOICE_VOIDED, changed, _told(invoice), voided(invoice.invoice_id, amount))
+    return amount
+
+
+def write_off(draft: Draft, invoice: Invoice) -> Cents:
+    """What is open is not asked for any more -> how much that was."""
+    _refuse_disputed(invoice)
+    if not invoice.open_amount:
+        raise _no("nothing_open", "Nothing of this invoice is open.")
+    _refuse_in_plan(draft.books, invoice)
+    _refuse_in_progress(invoice)
+    amount = invoice.open_amount
+    changed = replace(_asked_for_no_more(invoice), written_off=invoice.written_off + amount)
+    draft.change(changed)
+    draft.fact(FactKind.INVOICE_WRITTEN_OFF, changed, _told(invoice), written_off(invoice.invoice_id, amount))
+    return amount
+
+
+def _told(before: Invoice) -> dict[str, str | int]:
+    """What the fact says, of the invoice as it was before. `announced`: whether a charge of it was."""
+    announced = int(before.charge_at is not None)
+    return {"invoice_id": before.invoice_id, "amount": before.open_amount, "announced": announced}
+
+
+def _asked_for_no_more(invoice: Invoice) -> Invoice:
+    """No charge, no reminder, no ageing."""
+    return replace(invoice, charge_at=None, remind_at=None, past_due_at=None)
+
+
+def _refuse_disputed(invoice: Invoice) -> None:
+    if invoice.disputed:
+        raise _no("disputed", "The client's bank is looking into a payment of this invoice: wait for its decision.")
+
+
+def _refuse_in_plan(books: Books, invoice: Invoice) -> None:
+    plan = books.plan(invoice.plan_id)
+    if plan is not None and plan.status is PlanStatus.ACTIVE:
+        raise _no("in_plan", "This invoice is an instalment of an active payment plan.")
+
+
+def _refuse_in_progress(invoice: Invoice) -> None:
+    if invoice.open_attempt:
+        raise _no(PAYMENT_IN_PROGRESS, "A payment is on its way right now: try again in a few minutes.")
+
+
+def _no(code: str, detail: str, rule: str = "DESK-3") -> Refused:
+    return Refused(code, detail, rule=rule)

@@ -1,0 +1,61 @@
+"""What staff did to an invoice, and why: kept beside the facts, for whoever asks later (DESK-3).
+
+The reason is a person's free text, so it stands here and nowhere else: not in a fact, a log, a mail, nor at Stripe
+(LAW-1).
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from billing.ids import Key, facts_pk, segment
+from billing.money import Cents
+from billing.row import Asleep
+
+
+class Deed(StrEnum):
+    """The changes that staff make to an invoice."""
+
+    VOID = "void"
+    WRITE_OFF = "write_off"
+    OUTSIDE_PAYMENT = "outside_payment"
+    REFUND = "refund"
+
+
+class PaidBy(StrEnum):
+    """How money came in that did not come through us (INV-10)."""
+
+    CASH = "cash"
+    CHECK = "check"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class StaffAction(Asleep):
+    """One deed. `action_id`: from the request's idempotency key, so a repeat is the same deed · `amount`: cents that it
+    was about · `made`: ids of the payment or refunds it made · `paid_by`, `received_on`: of an outside payment."""
+
+    TYPE: ClassVar[str] = "staff_action"
+
+    practice: str
+    client: str
+    action_id: str
+    deed: Deed
+    invoice_id: str
+    amount: Cents
+    reason: str
+    at: datetime
+    made: tuple[str, ...] = ()
+    paid_by: PaidBy = PaidBy.OTHER
+    received_on: date | None = None
+    version: int = 1
+
+    @property
+    def key(self) -> Key:
+        return staff_action_key(self.practice, self.client, self.action_id)
+
+
+def staff_action_key(practice: str, client: str, action_id: str) -> Key:
+    """One deed of staff."""
+    return Key(facts_pk(practice, client), f"STAFF#{segment(action_id)}#")

@@ -1,0 +1,56 @@
+"""POST /v1/invoices/{invoice_id}/… in and out of JSON."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from billing.ports import CardGateway, Refused, Store
+from billing.staff_action import Deed
+from edges import views
+from edges.http import Request, Response, respond
+from edges.inbound.bad_input import BadInput
+from edges.inbound.body import parse
+from edges.inbound.door import authenticate_any, idempotency_key
+from edges.inbound.fields import Request as Body
+from edges.inbound.invoice_change import VoidIn, WriteOffIn
+from functions.change_invoice.flow import Done, Order, change
+
+DEEDS: Final[Mapping[str, tuple[Deed, type[Body], int]]] = {
+    "void": (Deed.VOID, VoidIn, 200),
+    "write-off": (Deed.WRITE_OFF, WriteOffIn, 200),
+}
+"""The last part of the path -> the deed, what it takes, and the status of one just done."""
+
+
+def post_change(request: Request, *, store: Store, cards: Callable[[], CardGateway], now: datetime) -> Response:
+    """200 or 201 with the invoice as the account shows it, and what was made; 200 for the same request again.
+
+    Raises Refused: 404 for an unknown invoice, 409 with the reason's code. BadInput for a body that is no such change,
+    and without an `Idempotency-Key`.
+    """
+    api_key = authenticate_any(request, store, ("practice",))
+    *_, invoice_id, name = request.path.split("/")  # /v1/invoices/{invoice_id}/{name}
+    deed, model, made = DEEDS[name]
+    key = idempotency_key(request, required=True)
+    given = parse(model, request.body, request.content_type)
+    order = Order(
+        practice=api_key.practice,
+        sender=api_key.secret_hash,
+        idempotency_key=key,
+        request_hash=hashlib.sha256(f"{request.path}\n".encode() + request.body).hexdigest(),
+        invoice_id=invoice_id,
+        deed=deed,
+        **given.model_dump(),
+    )
+    try:
+        done = change(store, cards, order, now)
+    except Refused as refusal:
+        if refusal.status != 422:
+            raise
+        raise BadInput(422, "The change cannot be as it is told.", (("received_on", refusal.detail),)) from refusal
+    return respond(made if done.new else 200, _shown(done))
+
+
+def _shown(done: Done) -> Mapping[str, Any]:
+    return views.invoice(done.invoice, done.lines)

@@ -1,0 +1,172 @@
+"""Change an invoice as staff ask for it, once per idempotency key.
+
+    account read -> open payment attempts closed, where they stand in the way -> one commit: change, deed and key
+
+Two of the same request at once meet at the key's row, which is inserted with the change: the second finds the first,
+and shows what it did.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+from billing.account import Books
+from billing.adjusting import void, write_off
+from billing.draft import Draft
+from billing.idempotency import UsedIdempotencyKey, check_same_request, used_key
+from billing.ids import client_of, digest, practice_key
+from billing.invoice import Invoice
+from billing.invoice_lines import InvoiceLines, invoice_lines_key
+from billing.money import Cents
+from billing.planning import PAYMENT_IN_PROGRESS
+from billing.policy import Practice
+from billing.ports import CardGateway, Conflict, Insert, Refused, Store, TryAgain
+from billing.staff_action import Deed, PaidBy, StaffAction, staff_action_key
+from functions.settle_payment.close import close_open_attempts
+
+ROUTE: Final = "POST /v1/invoices"
+"""What an idempotency key is bound within: one key is one change of one invoice."""
+TRIES: Final = 4
+"""A person waits for the answer: a lost race is tried again in place this often."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What staff ask for. `sender`: hash of their API key · `request_hash`: of path and body · `amount`: cents, None
+    for all that can be."""
+
+    practice: str
+    sender: str
+    idempotency_key: str
+    request_hash: str
+    invoice_id: str
+    deed: Deed
+    reason: str
+    amount: Cents | None = None
+    paid_by: PaidBy = PaidBy.OTHER
+    received_on: date | None = None
+
+
+@dataclass(frozen=True)
+class Done:
+    """The account as it is now, the invoice in it with why it is what it is, and what was done; `new`: just now."""
+
+    books: Books
+    invoice: Invoice
+    lines: InvoiceLines | None
+    action: StaffAction
+    new: bool
+
+
+def change(store: Store, cards: Callable[[], CardGateway], order: Order, now: datetime) -> Done:
+    """Do what is asked for, or show what the same request did before.
+
+    `cards` is asked only where a payment must be closed. Raises Refused: 404 for an unknown invoice, 409 with the
+    reason's code, `idempotency_key_reused` among them; TryAgain.
+    """
+    client = client_of(order.invoice_id)
+    if client is None:
+        raise _unknown()
+    action_id = "act_" + digest(order.practice, order.sender, order.idempotency_key)
+    used = used_key(
+        order.practice, order.sender, ROUTE, order.idempotency_key, order.request_hash, f"{client} {action_id}", now
+    )
+    for _ in range(TRIES):
+        before = _done_before(store, used)
+        if before is not None:
+            return before
+        try:
+            _do(store, cards, order, client, action_id, used, now)
+        except Conflict:
+            continue
+        except Refused:
+            # The same request, at the same moment, may have been what now stands in the way.
+            before = _done_before(store, used)
+            if before is None:
+                raise
+            return before
+        return _shown(store, order.practice, client, action_id, new=True)
+    raise TryAgain("the account changes too fast")
+
+
+def _done_before(store: Store, used: UsedIdempotencyKey) -> Done | None:
+    stored = store.get(used.key)
+    if stored is None:
+        return None
+    assert isinstance(stored, UsedIdempotencyKey)
+    check_same_request(stored, used)
+    client, _, action_id = stored.answer_id.partition(" ")
+    return _shown(store, stored.practice, client, action_id, new=False)
+
+
+def _do(
+    store: Store,
+    cards: Callable[[], CardGateway],
+    order: Order,
+    client: str,
+    action_id: str,
+    used: UsedIdempotencyKey,
+    now: datetime,
+) -> None:
+    """One commit: the change with its fact, the deed with its reason, the key."""
+    books = Books.read(store, order.practice, client)
+    practice = store.get(practice_key(order.practice))
+    if books is None or books.invoice(order.invoice_id) is None:
+        raise _unknown()
+    assert isinstance(practice, Practice), f"no practice {order.practice}"
+    draft = Draft(books, now, "staff", action_id)
+    try:
+        action = _decide(draft, order, action_id)
+    except Refused as refusal:
+        # Whatever else stands in the way, nobody's payment page is closed for a change that cannot be.
+        if refusal.code != PAYMENT_IN_PROGRESS:
+            raise
+        free = close_open_attempts(store, cards(), books, (_of(books, order),), now)
+        draft = Draft(free, now, "staff", action_id)
+        action = _decide(draft, order, action_id)
+    store.commit(*draft.writes(), Insert(action), Insert(used))
+
+
+def _decide(draft: Draft, order: Order, action_id: str) -> StaffAction:
+    """Everything that the change changes, into the draft -> the deed."""
+    invoice = _of(draft.books, order)
+    match order.deed:
+        case Deed.VOID:
+            amount = void(draft, invoice)
+        case Deed.WRITE_OFF:
+            amount = write_off(draft, invoice)
+        case Deed.OUTSIDE_PAYMENT | Deed.REFUND:
+            raise AssertionError("not yet")
+    return StaffAction(
+        practice=invoice.practice,
+        client=invoice.client,
+        action_id=action_id,
+        deed=order.deed,
+        invoice_id=invoice.invoice_id,
+        amount=amount,
+        reason=order.reason,
+        at=draft.now,
+        paid_by=order.paid_by,
+        received_on=order.received_on,
+    )
+
+
+def _shown(store: Store, practice: str, client: str, action_id: str, *, new: bool) -> Done:
+    action = store.get(staff_action_key(practice, client, action_id))
+    assert isinstance(action, StaffAction), f"{action_id} of {client} was done and is not there"
+    books = Books.expect(store, practice, client)
+    invoice = books.invoice(action.invoice_id)
+    assert invoice is not None, f"{action_id} changed {action.invoice_id}, which is not there"
+    lines = store.get(invoice_lines_key(practice, client, invoice.invoice_id))
+    return Done(books, invoice, lines if isinstance(lines, InvoiceLines) else None, action, new)
+
+
+def _of(books: Books, order: Order) -> Invoice:
+    invoice = books.invoice(order.invoice_id)
+    assert invoice is not None, f"{order.invoice_id} vanished"
+    return invoice
+
+
+def _unknown() -> Refused:
+    return Refused("unknown_invoice", "There is no invoice of this id.", status=404)

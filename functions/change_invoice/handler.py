@@ -1,0 +1,20 @@
+"""POST /v1/invoices/{invoice_id}/refunds, /void, /write-off, /payments: staff change an invoice."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from edges import container
+from edges.http import Request, Response
+from edges.inbound.door import answered
+
+
+def handler(event: Mapping[str, Any], _context: object) -> Response:
+    """API Gateway's way in."""
+    request = Request.of(event)
+
+    def act() -> Response:
+        from functions.change_invoice.api import post_change  # here: pydantic is no part of a cold start's refusal
+
+        return post_change(request, store=container.store(), cards=container.cards, now=container.clock().now())
+
+    return answered(request, act)
