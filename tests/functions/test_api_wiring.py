@@ -13,22 +13,26 @@ import pytest
 from billing.ids import api_key_hash
 from billing.policy import ApiKey
 from billing.ports import Insert
-from edges import aws
+from edges import aws, container
 from edges.settings import Settings
 from edges.store import DynamoStore
+from functions.change_invoice import handler as change_invoice
 from functions.create_plan import handler as create_plan
 from functions.ingest_claims import handler as ingest_claims
 from functions.read_claims import handler as read_claims
 from functions.serve_practice import handler as serve_practice
-from tests.billing.examples import ENROLLED, PRACTICE
+from tests.billing.examples import ENROLLED, PRACTICE, invoice
 from tests.fakes.cloud import CREDENTIALS, LocalCloud
 from tests.functions.api import KEYS, Reply, api_event, assert_problem
-from tests.functions.test_bad_input import RESULT
+from tests.functions.test_bad_input import INVOICE, RESULT
 
 CACHES = (
     aws._session,
     aws._client,
     aws.secret,
+    container.settings,
+    container.store,
+    container.clock,
     create_plan._ports,
     create_plan._cards,
     ingest_claims._ports,
@@ -123,12 +127,23 @@ def test_a_practices_calls_and_a_plan_reach_the_table(store: DynamoStore) -> Non
     assert_problem(Reply.of(create_plan.handler(event, None)), 422)
 
 
+def test_a_change_by_staff_is_done_once_and_shown(store: DynamoStore) -> None:
+    store.commit(Insert(invoice(62_50, INVOICE)))
+    sent = {"key": KEYS["practice"], "body": {"reason": "Hardship"}, "headers": {"idempotency-key": "one"}}
+    for _ in range(2):
+        event = api_event("POST", f"/v1/invoices/{INVOICE}/write-off", **sent)
+        reply = Reply.of(change_invoice.handler(event, None))
+        assert (reply.status, reply.body["status"]) == (200, "written_off")
+        assert show("/v1/clients/ana/account").body["invoices"] == [reply.body]
+
+
 @pytest.mark.parametrize(
     "verb, handler, status",
     [
         ("ingest_claims", ingest_claims.handler, 401),
         ("serve_practice", serve_practice.handler, 401),
         ("create_plan", create_plan.handler, 401),
+        ("change_invoice", change_invoice.handler, 401),
     ],
 )
 def test_example_events_are_events_as_the_gateway_sends_them(
@@ -144,6 +159,7 @@ def test_example_events_are_events_as_the_gateway_sends_them(
     [
         ("ingest_claims", {"pydantic", "stripe", "jinja2", "phonenumbers", "aws_lambda_powertools", "boto3"}),
         ("read_claims", {"pydantic", "stripe", "jinja2", "phonenumbers", "aws_lambda_powertools", "boto3"}),
+        ("change_invoice", {"pydantic", "stripe", "jinja2", "phonenumbers", "aws_lambda_powertools", "boto3"}),
         ("create_plan", {"pydantic", "stripe", "jinja2", "phonenumbers", "aws_lambda_powertools", "boto3"}),
         ("serve_practice", {"stripe", "jinja2", "phonenumbers", "aws_lambda_powertools", "boto3"}),
     ],

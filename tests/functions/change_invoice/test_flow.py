@@ -1,0 +1,369 @@
+"""Staff change an invoice: once per key, never behind the back of a payment, and told to whoever was told before."""
+
+from copy import deepcopy
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from billing.account import Account
+from billing.facts import FactKind, Message, WakeKind
+from billing.ids import facts_pk, invoice_id
+from billing.invoice import Invoice, Status
+from billing.ports import Conflict, Insert, Refused, TryAgain, Update, Write
+from billing.staff_action import Deed, StaffAction
+from functions.change_invoice.flow import Done, Order, change
+from tests.billing.claim_examples import OWES_62_50, SUBMITTED
+from tests.billing.examples import BY_HAND, ENROLLED, NOW, invoice
+from tests.fakes.cards import Crash
+from tests.fakes.moment import every_moment
+from tests.fakes.store import MemoryStore
+from tests.fakes.story import Story, visa_details
+
+BILL = invoice_id("riverbend", "ana", "claim", SUBMITTED.claim_id)
+VOID = Order("riverbend", "sender", "key-1", "hash-1", BILL, Deed.VOID, "Billed to the wrong client")
+WRITE_OFF = replace(VOID, deed=Deed.WRITE_OFF, reason="Hardship")
+ENDS = {
+    "void": (VOID, Status.VOID, FactKind.INVOICE_VOIDED),
+    "write-off": (WRITE_OFF, Status.WRITTEN_OFF, FactKind.INVOICE_WRITTEN_OFF),
+}
+each_end = pytest.mark.parametrize(("order", "status", "kind"), ENDS.values(), ids=ENDS)
+
+
+def billed(account: Account = BY_HAND) -> Story:
+    """Ana's claim was decided: she owes $62.50, and was told."""
+    story = Story(account)
+    story.submit(SUBMITTED)
+    story.receive(OWES_62_50)
+    assert story.invoice.invoice_id == BILL
+    return story
+
+
+def ask(story: Story, order: Order) -> Done:
+    done = change(story.store, lambda: story.cards, order, story.now)
+    story.settle()
+    return done
+
+
+def refused(story: Story, order: Order) -> str:
+    """The code of the refusal, which changed nothing."""
+    commits = story.store.commits
+    with pytest.raises(Refused) as refusal:
+        change(story.store, lambda: story.cards, order, story.now)
+    assert story.store.commits == commits
+    return refusal.value.code
+
+
+def deeds(store: MemoryStore) -> list[StaffAction]:
+    return [row for row in store.partition(facts_pk("riverbend", "ana"), "STAFF#") if isinstance(row, StaffAction)]
+
+
+def of_kind(story: Story, kind: FactKind) -> int:
+    return sum(fact.kind == kind for fact in story.facts)
+
+
+# ---------------------------------------------------------------------------------------------------- what it does
+
+
+@each_end
+def test_desk_3_nothing_is_asked_for_any_more(order: Order, status: Status, kind: FactKind) -> None:
+    story = billed()
+    done = ask(story, order)
+    assert done.new
+    assert (done.invoice.status, done.invoice.open_amount) == (status, 0)
+    assert done.lines is not None
+    assert story.books.balance == 0
+    assert of_kind(story, kind) == 1
+    story.forward(days=90)
+    assert story.mails == ["invoice", "no_longer_owed"]
+    assert story.store.next_due() is None
+
+
+@each_end
+def test_desk_3_the_reason_is_kept_with_the_deed_and_nowhere_else(order: Order, status: Status, kind: FactKind) -> None:
+    """LAW-1."""
+    story = billed()
+    ask(story, order)
+    (deed,) = deeds(story.store)
+    assert (deed.deed, deed.invoice_id, deed.amount, deed.reason) == (order.deed, BILL, 62_50, order.reason)
+    rest = [row for row in story.store.rows() if row != deed]
+    assert order.reason not in repr(rest) + repr(story.mailer.sent)
+
+
+@each_end
+def test_auto_5_an_announced_charge_does_not_happen_and_the_client_is_told(
+    order: Order, status: Status, kind: FactKind
+) -> None:
+    story = billed(ENROLLED)
+    assert story.invoice.status is Status.SCHEDULED
+    ask(story, order)
+    story.forward(days=90)
+    assert story.taken == 0
+    assert story.mails == ["charge_notice", "no_longer_owed"]
+    assert (story.letters[-1].amount, story.letters[-1].announced) == (62_50, True)
+
+
+@each_end
+def test_whoever_was_never_told_of_a_bill_is_not_told_of_its_end(order: Order, status: Status, kind: FactKind) -> None:
+    story = Story(BY_HAND)
+    story.store.commit(Insert(invoice(62_50, BILL)))
+    assert ask(story, order).invoice.status is status
+    assert story.mails == []
+
+
+# ---------------------------------------------------------------------------------------- what stands in the way
+
+
+def with_change(story: Story, **changed: object) -> Story:
+    story.store.commit(Update(replace(story.invoice, version=story.invoice.version + 1, **changed)))  # type: ignore[arg-type]
+    return story
+
+
+@pytest.mark.parametrize(
+    ("changed", "of_void", "of_write_off"),
+    [
+        ({"paid": 62_50}, "already_paid", "nothing_open"),
+        ({"paid": 20_00}, "already_paid", ""),
+        ({"credited": 20_00}, "already_paid", ""),
+        ({"moved": 62_50}, "moved_to_plan", "nothing_open"),
+        ({"paid": 62_50, "disputed": True}, "disputed", "disputed"),
+        ({"written_off": 62_50}, "nothing_open", "nothing_open"),
+        ({"void": True}, "already_void", "nothing_open"),
+        ({"in_review": True}, "", ""),
+        ({"past_due": True}, "", ""),
+    ],
+    ids=str,
+)
+def test_desk_3_each_reason_to_say_no_has_its_name(changed: dict[str, object], of_void: str, of_write_off: str) -> None:
+    for order, code in ((VOID, of_void), (WRITE_OFF, of_write_off)):
+        story = with_change(billed(), **changed)
+        if code:
+            assert refused(story, order) == code
+        else:
+            assert ask(story, order).invoice.open_amount == 0
+
+
+def test_desk_3_an_instalment_of_an_active_plan_stays() -> None:
+    story = billed(ENROLLED)
+    story.plan(2, NOW.date())
+    story.forward(minutes=1)
+    (instalment,) = (i for i in story.books.invoices if i.plan_id)
+    for order in (VOID, WRITE_OFF):
+        assert refused(story, replace(order, invoice_id=instalment.invoice_id)) == "in_plan"
+        assert refused(story, order) in ("moved_to_plan", "nothing_open")
+
+
+def test_an_invoice_of_nobody_or_of_another_practice_is_unknown() -> None:
+    story = billed()
+    for wrong in ("inv_1", "", "inv_" + "0" * 20 + "_ana", "inv_" + "0" * 20 + "_nobody"):
+        assert refused(story, replace(VOID, invoice_id=wrong)) == "unknown_invoice"
+    assert refused(story, replace(VOID, practice="oak")) == "unknown_invoice"
+
+
+# -------------------------------------------------------------------------------------------- payments meanwhile
+
+
+@each_end
+def test_a_page_that_is_open_in_a_tab_is_closed_first(order: Order, status: Status, kind: FactKind) -> None:
+    story = billed()
+    session = story.open_page(BILL)
+    assert ask(story, order).invoice.status is status
+    assert story.cards.pages[session].state == "expired"
+    assert story.taken == 0
+
+
+@each_end
+def test_what_was_paid_on_the_page_meanwhile_is_settled_and_stays(order: Order, status: Status, kind: FactKind) -> None:
+    story = billed()
+    session = story.open_page(BILL)
+    story.cards.pay_on_page(session, visa_details())
+    with pytest.raises(Refused) as refusal:
+        ask(story, order)
+    assert refusal.value.code == ("already_paid" if order is VOID else "nothing_open")
+    story.settle()
+    assert (story.invoice.status, story.taken, story.mails) == (Status.PAID, 62_50, ["invoice", "receipt"])
+
+
+@each_end
+def test_a_payment_that_is_being_processed_is_waited_for(order: Order, status: Status, kind: FactKind) -> None:
+    story = billed()
+    session = story.open_page(BILL)
+    story.cards.pay_on_page(session, visa_details(), processing=True)
+    assert refused(story, order) == "payment_in_progress"
+
+
+@each_end
+def test_auto_5_a_charge_that_is_under_way_is_waited_for(order: Order, status: Status, kind: FactKind) -> None:
+    """Sent or not, nobody knows yet: the change is refused, and possible once the look-up has found out."""
+    for fault, taken in (("crash_before", 0), ("lost_response", 62_50), ("drop", 0)):
+        story = billed(ENROLLED)
+        story.until(story.invoice.charge_at - timedelta(seconds=1) if story.invoice.charge_at else NOW)
+        story.cards.fault = fault
+        story.now = story.now + timedelta(seconds=1)
+        attempt_begun(story)
+        if taken:
+            with pytest.raises(Refused) as refusal:
+                ask(story, order)
+            assert refusal.value.code == ("already_paid" if order is VOID else "nothing_open")
+        else:
+            assert refused(story, order) == "payment_in_progress"
+        assert story.taken == taken
+
+
+def attempt_begun(story: Story) -> None:
+    """The due charge is woken once; its process may end on the way."""
+    try:
+        story.deliver("charge_autopay", Message(WakeKind.CHARGE, story.invoice.key))
+    except Crash:
+        assert story.cards.taken == []
+    assert story.invoice.status is Status.PROCESSING
+
+
+@each_end
+def test_nobodys_page_is_closed_for_a_change_that_cannot_be(order: Order, status: Status, kind: FactKind) -> None:
+    story = billed()
+    session = story.open_page(BILL)
+    with_change(story, disputed=True, paid=62_50)
+    assert refused(story, order) == "disputed"
+    assert story.cards.pages[session].state == "open"
+
+
+# ---------------------------------------------------------------------------------------------------- once per key
+
+
+@each_end
+def test_the_same_request_again_is_shown_what_the_first_did(order: Order, status: Status, kind: FactKind) -> None:
+    story = billed()
+    first = ask(story, order)
+    story.forward(days=200)
+    again = ask(story, order)
+    assert (first.new, again.new) == (True, False)
+    assert (again.invoice, again.action) == (first.invoice, first.action)
+    assert (of_kind(story, kind), len(deeds(story.store))) == (1, 1)
+    assert story.mails.count("no_longer_owed") == 1
+
+
+@each_end
+def test_the_same_key_for_anything_else_is_refused(order: Order, status: Status, kind: FactKind) -> None:
+    story = billed()
+    ask(story, order)
+    assert refused(story, replace(order, request_hash="hash-2")) == "idempotency_key_reused"
+
+
+@each_end
+def test_another_key_is_another_change(order: Order, status: Status, kind: FactKind) -> None:
+    story = billed()
+    ask(story, order)
+    again = replace(order, idempotency_key="key-2")
+    assert refused(story, again) == ("already_void" if order is VOID else "nothing_open")
+    assert refused(story, replace(order, sender="another")) == ("already_void" if order is VOID else "nothing_open")
+
+
+def test_a_refusal_binds_no_key() -> None:
+    """Bound by the first 2xx: what was refused may be asked for again once it can be."""
+    story = billed()
+    session = story.open_page(BILL)
+    story.cards.pay_on_page(session, visa_details(), processing=True)
+    assert refused(story, VOID) == "payment_in_progress"
+    story.cards.pages[session] = replace(story.cards.pages[session], state="expired")
+    assert ask(story, VOID).new
+
+
+@each_end
+@pytest.mark.parametrize("page", [False, True], ids=["", "page open"])
+def test_the_same_request_twice_at_once_is_done_once_wherever_they_meet(
+    order: Order, status: Status, kind: FactKind, page: bool
+) -> None:
+    begun = billed()
+    if page:
+        begun.open_page(BILL)
+    story, others = begun, list[Done]()
+
+    def meets() -> None:
+        others.append(change(story.store, lambda: story.cards, order, story.now))
+
+    for moment in every_moment(meets):
+        others.clear()
+        story = deepcopy(begun)
+        store, cards = moment.watch(story.store), moment.watch(story.cards)
+        mine = change(store, lambda cards=cards: cards, order, story.now)  # type: ignore[misc]
+        if others:
+            assert mine.new != others[0].new, f"before call {moment.at}"
+            assert mine.action == others[0].action
+        story.settle()
+        assert story.invoice.status is status
+        assert (of_kind(story, kind), len(deeds(story.store))) == (1, 1)
+        assert story.mails == ["invoice", "no_longer_owed"]
+
+
+@each_end
+@pytest.mark.parametrize("page", [False, True], ids=["", "page open"])
+def test_a_process_that_ends_anywhere_leaves_a_request_that_can_be_sent_again(
+    order: Order, status: Status, kind: FactKind, page: bool
+) -> None:
+    begun = billed()
+    if page:
+        begun.open_page(BILL)
+
+    def ends() -> None:
+        raise Crash
+
+    for moment in every_moment(ends):
+        story = deepcopy(begun)
+        store, cards = moment.watch(story.store), moment.watch(story.cards)
+        try:
+            change(store, lambda cards=cards: cards, order, story.now)  # type: ignore[misc]
+        except Crash:
+            assert moment.came
+        story.settle()
+        ask(story, order)
+        assert story.invoice.status is status
+        assert (of_kind(story, kind), len(deeds(story.store))) == (1, 1)
+        assert story.mails == ["invoice", "no_longer_owed"]
+
+
+@each_end
+def test_a_charge_that_starts_while_staff_ask_is_not_behind_their_back(
+    order: Order, status: Status, kind: FactKind
+) -> None:
+    """Whoever commits second decides anew: either it is charged and the change refused, or changed and not charged."""
+    begun = billed(ENROLLED)
+    assert begun.invoice.charge_at is not None
+    begun.now = begun.invoice.charge_at
+    outcomes = set()
+    story = begun
+
+    def charges() -> None:
+        story.wake()
+
+    for moment in every_moment(charges):
+        story = deepcopy(begun)
+        store, cards = moment.watch(story.store), moment.watch(story.cards)
+        try:
+            change(store, lambda cards=cards: cards, order, story.now)  # type: ignore[misc]
+        except Refused:
+            outcomes.add((story.invoice.status, story.taken))
+        else:
+            story.settle()
+            outcomes.add((story.invoice.status, story.taken))
+    assert outcomes == {(Status.PAID, 62_50), (status, 0)}
+
+
+def test_an_account_that_changes_all_the_time_is_a_matter_of_trying_again() -> None:
+    story = billed()
+
+    class Busy(MemoryStore):
+        def commit(self, *writes: Write) -> None:
+            raise Conflict("somebody was first")
+
+    busy = Busy()
+    busy.__dict__.update(story.store.__dict__)
+    with pytest.raises(TryAgain):
+        change(busy, lambda: story.cards, VOID, story.now)
+    assert deeds(story.store) == []
+
+
+def test_an_invoice_head_says_what_became_of_it() -> None:
+    story = billed()
+    done: Invoice = ask(story, WRITE_OFF).invoice
+    assert (done.written_off, done.charge_at, done.remind_at, done.past_due_at) == (62_50, None, None, None)
