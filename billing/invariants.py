@@ -37,6 +37,10 @@ NOTICE_AGE = timedelta(hours=4)
 """AUTO-3's floor, stated here a second time: a guard that shared its constant with the rule would move with it."""
 
 
+CLOCKS_DIFFER = timedelta(seconds=5)
+"""Two functions' clocks may be this far apart: what they recorded within it has no order by time."""
+
+
 @dataclass(frozen=True)
 class Broken:
     """One finding: the invariant's number, the row or person it is about, and what is wrong, with the figures."""
@@ -163,10 +167,13 @@ ANNOUNCING = frozenset({NoticeKind.CHARGE_NOTICE, NoticeKind.INSTALMENT})
 
 
 def _enrolled_at(at: datetime, facts: Iterable[Fact]) -> bool:
-    """Whether autopay was on. Facts of the same instant leave their order open: then it may have been."""
-    toggles = [f for f in facts if f.kind in (FactKind.AUTOPAY_ENROLLED, FactKind.AUTOPAY_ENDED) and f.at <= at]
-    newest = max((f.version for f in toggles if f.at < at), default=0)
-    return any(f.kind == FactKind.AUTOPAY_ENROLLED for f in toggles if f.at == at or f.version == newest)
+    """Whether autopay was on. Facts of about the same instant leave their order open: then it may have been."""
+    toggles = [f for f in facts if f.kind in (FactKind.AUTOPAY_ENROLLED, FactKind.AUTOPAY_ENDED)]
+    newest = max((f.version for f in toggles if f.at < at - CLOCKS_DIFFER), default=0)
+    return any(
+        f.kind == FactKind.AUTOPAY_ENROLLED and (abs(f.at - at) <= CLOCKS_DIFFER or f.version == newest)
+        for f in toggles
+    )
 
 
 def _announced_at(invoice_id: str, rows: AccountRows) -> Iterator[datetime]:

@@ -8,6 +8,7 @@ threads), or turn the call away (`TryAgain`). All of it is drawn from the seed, 
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from random import Random
 from typing import Any
 
@@ -34,7 +35,10 @@ class Weather:
     delay: float = 0
     webhook_lost: float = 0
     webhook_late: float = 0
+    webhook_reversed: float = 0
     gap: float = 0
+    skew: float = 0
+    processor: float = 0
 
     @classmethod
     def of(cls, rng: Random) -> "Weather":
@@ -53,13 +57,18 @@ class Weather:
             delay=rate(0.15),
             webhook_lost=rate(0.5),
             webhook_late=rate(0.5),
+            webhook_reversed=rate(0.3),
             gap=rate(0.05),
+            skew=rate(1.0),
+            processor=rate(0.3),
         )
 
 
 CALM = Weather()
 """Nothing goes wrong any more: what is left to do must now conclude."""
 
+SKEW = timedelta(seconds=2)
+"""How far the clock of a function may be from the true time, either way, and differently at each run."""
 STRIPE_FAULTS = ("lost_response", "hang", "500_before", "500_after", "429", "drop")
 
 

@@ -107,9 +107,8 @@ class Person:
         world = self.world
         account = world.store.get(account_key(self.practice, self.client))
         assert isinstance(account, Account)
-        at_the_door = Visit(
-            self.practice, self.client, account.link_epoch, "/pay/link", "http://pay.example", world.now, ip="192.0.2.1"
-        )
+        epoch, now = account.link_epoch, world.clock
+        at_the_door = Visit(self.practice, self.client, epoch, "/pay/link", "http://pay.example", now, ip="192.0.2.1")
         answer = pay_page.check_phone(
             ports["store"], at_the_door, Form({"phone": [self.phone]}), f"{self.rng.getrandbits(256):064x}"
         )

@@ -26,15 +26,18 @@ from functions.receive_mail_events.report import Trouble as MailTrouble
 from functions.receive_stripe import flow as inbox
 from functions.wake_due import flow as wake
 from infra.local.stripe import Delivery
+from tests.fakes.blobs import MemoryBlobs
 from tests.sim.agenda import Agenda, Thing
-from tests.sim.chaos import CALM, Crash, Door, Trouble, Weather
+from tests.sim.chaos import CALM, SKEW, Crash, Door, Trouble, Weather
 from tests.sim.judge import Failure, Judge, WatchedStore
 from tests.sim.mailbox import Mail, Mailbox
 from tests.sim.stripe_side import StripeSide
 from tests.sim.trace import Trace
 from tests.sim.wiring import Queue, run_step, wiring
 
-QUIET = frozenset({"issue_invoice", "send_email", "receive_stripe", "receive_mail", "wake_due", "payer"})
+QUIET = frozenset(
+    {"issue_invoice", "send_email", "receive_stripe", "receive_mail", "wake_due", "read_claims", "payer", "practice"}
+)
 """Steps that never talk to Stripe."""
 DEEPEST = 2
 """How many writers may be inside each other's port calls."""
@@ -67,11 +70,18 @@ class World:
         self.store = WatchedStore(wiring().shards, self.judge, self.trace)
         self.stripe = StripeSide(lambda: self.now, self.judge.leaves_for_stripe, self.met)
         self.mailbox = Mailbox(lambda: self.now, self._inspect, self._arrived)
+        self.blobs = MemoryBlobs()
         self._agenda = Agenda()
+        self._skew = timedelta(0)
         self._relayed = 0
         self._sweep_from = self.start
         self._began: list[int] = []
         self._sendings: Counter[str] = Counter()
+
+    @property
+    def clock(self) -> datetime:
+        """What the clock of the function that runs now says; nobody's is quite right."""
+        return self.now + self._skew
 
     # ---- the agenda ----
 
@@ -141,7 +151,9 @@ class World:
             "store": Door("store", self.store, trouble),
             "cards": Door("cards", self.stripe.cards, trouble),
             "mailer": Door("mailer", self.mailbox, trouble),
+            "blobs": Door("blobs", self.blobs, trouble),
         }
+        outside, self._skew = self._skew, self._drawn_skew()
         line = self.trace.begins(self.now, depth, thing.actor, thing.label)
         self._began.append(self.store.commits)
         try:
@@ -157,6 +169,7 @@ class World:
         except Exception as bug:  # noqa: BLE001 - what no rule foresees is what we are looking for
             self.judge.fail(f"{thing.actor} crashed on {thing.label}: {type(bug).__name__}: {bug}", bug)
         finally:
+            self._skew = outside
             self._began.pop()
             self.stripe.disarm()
         self.trace.ends(line, outcome)
@@ -169,6 +182,12 @@ class World:
         self._relay()
         self._collect()
         return outcome
+
+    def _drawn_skew(self) -> timedelta:
+        if self.rng.random() >= self.weather.skew:
+            return timedelta(0)
+        self.met["skewed clock"] += 1
+        return SKEW * (2 * self.rng.random() - 1)
 
     def _meet(self, busy: Thing, depth: int) -> None:
         """A concurrent writer: the same message delivered twice, somebody who acts on the same account at this very
@@ -219,7 +238,7 @@ class World:
 
     def _delivery(self, queue: Queue, message: Message) -> Thing:
         label = f"{message.kind} {message.key.pk}{message.key.sk}"
-        act = lambda ports: run_step(queue.verb, message, ports, self.now)  # noqa: E731
+        act = lambda ports: run_step(queue.verb, message, ports, self.clock)  # noqa: E731
         return Thing(queue.verb, label, act, lambda thing, outcome: self._redelivery(queue, thing, outcome), queue.verb)
 
     def _redelivery(self, queue: Queue, thing: Thing, outcome: str) -> datetime:
@@ -257,7 +276,7 @@ class World:
         return Thing("wake_due", label, lambda ports: self._sweep(ports["store"]))
 
     def _sweep(self, store: Store) -> str:
-        swept = wake.run(store=store, send=self.send, shards=wiring().shards, seconds_left=lambda: 60.0, now=self.now)
+        swept = wake.run(store=store, send=self.send, shards=wiring().shards, seconds_left=lambda: 60.0, now=self.clock)
         return f"woke {swept.woken}"
 
     # ---- Stripe's word ----
@@ -276,13 +295,23 @@ class World:
                     self.met["webhook late"] += 1
                 self.at(self.now + after, self._webhook(delivery))
 
+    def stripe_tells_everything_again(self) -> str:
+        """Every event there ever was is delivered once more, newest first."""
+        self.met["webhooks reversed"] += 1
+        self._collect()
+        self.stripe.embedded.resend_webhooks(reverse=True)
+        again = self.stripe.deliveries()
+        for place, delivery in enumerate(again):
+            self.at(self.now + timedelta(seconds=0.1) * place, self._webhook(delivery))
+        return f"{len(again)} events"
+
     def _webhook(self, delivery: Delivery) -> Thing:
         retry = lambda _thing, _outcome: self.now + timedelta(minutes=10)  # noqa: E731
         act = lambda ports: self._keep_webhook(ports["store"], delivery)  # noqa: E731
         return Thing("receive_stripe", f"{delivery.event_type} {delivery.event_id}", act, retry)
 
     def _keep_webhook(self, store: Store, delivery: Delivery) -> str:
-        return str(inbox.run(delivery.body.encode(), store=store, now=self.now).outcome)
+        return str(inbox.run(delivery.body.encode(), store=store, now=self.clock).outcome)
 
     # ---- mails ----
 
@@ -308,7 +337,7 @@ class World:
         )
 
         def note(ports: dict[str, Any]) -> str:
-            return "noted" if mail_events.run(report, store=ports["store"], now=self.now) else "nothing new"
+            return "noted" if mail_events.run(report, store=ports["store"], now=self.clock) else "nothing new"
 
         again = lambda _thing, _outcome: self.now + timedelta(minutes=1)  # noqa: E731
         self.at(self.now + after, Thing("receive_mail", f"{trouble} of mail {mail.number}", note, again))

@@ -1,5 +1,6 @@
 """Bugs that a seed found, each told as the shortest story that shows it; the seed is named for its history."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from billing.claim_state import Submission
@@ -9,6 +10,7 @@ from billing.invoice import Status
 from billing.notice import NoticeKind
 from functions.issue_invoice import flow
 from functions.receive_mail_events.report import Trouble
+from functions.serve_client import flow as pay_page
 from functions.serve_client.hosted import start_payment
 from tests.sim.scenarios.stage import Stage
 from tests.sim.workload import PRACTICE
@@ -115,4 +117,23 @@ def test_a_charge_that_fails_after_its_notice_bounced_is_not_tried_again() -> No
     stage.forward(days=20)
     assert len(stage.tried("client_whose_mail_bounces")) <= 1
     assert stage.mails("client_whose_mail_bounces", NoticeKind.REMINDER)
+    stage.ends_well()
+
+
+def test_a_charge_is_not_called_unconsented_because_two_clocks_differ_by_two_seconds() -> None:
+    """Seed 206. Autopay was turned off while the charge was being sent, by a function whose clock was behind: by the
+    recorded times the charge came after it, and the nightly check would have called it theft."""
+    stage = Stage()
+    person = stage.client("client_who_turns_autopay_off", autopay=True)
+    invoice = stage.owes("client_who_turns_autopay_off", 62_50)
+    stage.forward(hours=47, minutes=59)
+
+    def turn_off_by_a_slow_clock() -> None:
+        visit, form = person.visit({"store": stage.world.store})
+        visit = replace(visit, now=visit.now - timedelta(seconds=2))
+        pay_page.turn_autopay_off(stage.world.store, visit, form)
+
+    stage.next_time("before cards.charge", turn_off_by_a_slow_clock)
+    stage.forward(minutes=4)
+    assert stage.invoice("client_who_turns_autopay_off", invoice.invoice_id).status is Status.PAID
     stage.ends_well()
