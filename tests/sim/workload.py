@@ -6,37 +6,34 @@ The generator tells the auditor what it did, in cents, at the moment it decides 
 
 import functools
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 from typing import Any
 
 from billing.account import Account, Contact
-from billing.claim import Adjustment, ClaimResult, ClaimStatus, SubmittedClaim, SubmittedLine
-from billing.claim_state import ReceivedResult, Submission
+from billing.claim import SubmittedClaim, SubmittedLine
+from billing.claim_state import Submission
 from billing.notice import NoticeKind
 from billing.period import local_date
 from billing.planning import Agreement
 from billing.policy import AutopayDelay, Policy, Practice, Provider
-from billing.ports import Conflict, Insert, Store
+from billing.ports import Insert
 from functions.create_plan.flow import create
 from functions.receive_mail_events.report import Trouble
 from functions.serve_practice.flow import submit_claim
-from tests.billing.claim_examples import decided
 from tests.sim.agenda import Thing
 from tests.sim.auditor import Auditor
 from tests.sim.chaos import Weather
+from tests.sim.claims import PAYER, PROCEDURE, STORIES, owes
 from tests.sim.mailbox import Mail
 from tests.sim.people import Habits, Person
+from tests.sim.processor import Processor, form_of
 from tests.sim.world import World
 
 PRACTICE = "riverbend"
 STARTS = (date(2026, 2, 27), date(2026, 6, 10), date(2026, 10, 22))
 """The first and last lie days before a change of daylight saving time."""
 ZONES = ("America/Los_Angeles", "America/New_York", "America/Phoenix")
-PAYER = "87726"
-PROCEDURE = "H2019HQ"
-"""No plain number: it is looked for in everything that leaves, and must not be met by chance."""
 TROUBLED_CARDS = (
     "ok",
     "insufficient_funds",
@@ -62,6 +59,7 @@ class Workload:
         self.auditor = Auditor(self.world, PRACTICE)
         self.people: dict[str, Person] = {}
         self.bouncing: set[str] = set()
+        self.processor = Processor(self.world, Random(f"processor {seed}"), PRACTICE)
         self.practice = self._practice()
         self.ends = start + timedelta(days=self.rng.randint(10, 35))
 
@@ -105,7 +103,7 @@ class Workload:
         weeks, after = self.rng.choice((2, 4, 6)), timedelta(days=self.rng.randint(0, 14))
 
         def plan(ports: dict[str, Any]) -> None:
-            now = self.world.now
+            now = self.world.clock
             start_on = local_date(now, self.practice.time_zone) + after
             create(ports["store"], ports["cards"], PRACTICE, person.client, weeks, start_on, Agreement(), now)
 
@@ -150,7 +148,7 @@ class Workload:
             rng.choice((world.mailbox.dead_addresses, self.bouncing)).add(email)
         if not steady:
             self._mishaps(person)
-        for number in range(rng.randint(1, 6)):
+        for number in range(rng.randint(1, 9)):
             self._claim(person, f"{client}_claim_{number}", steady=steady)
 
     def _mishaps(self, person: Person) -> None:
@@ -172,7 +170,7 @@ class Workload:
         charged = rng.choice((150_00, 180_00, 900_00))
         owed = rng.choice((rng.randint(50, 120_00), rng.randint(50, 120_00), 62_50, 30, charged * 2 // 3))
         day = local_date(world.start, self.practice.time_zone) - timedelta(days=rng.randint(3, 40))
-        claim = SubmittedClaim(
+        drafted = SubmittedClaim(
             claim_id=claim_id,
             client_id=person.client,
             provider_id="provider_1",
@@ -183,108 +181,28 @@ class Workload:
             secondary_payer_id="",
             lines=(SubmittedLine(PROCEDURE, (), "1", day, charged, ("F41.1",), "session_1"),),
         )
-        world.judge.care_secrets |= {PROCEDURE, "F41.1", claim.member_id, day.isoformat()}
-        stories = (_owes,) if steady else STORIES
-        results, amounts = rng.choice(stories)(rng, claim, owed)
-        self.auditor.may_bill(claim_id, person.client, *amounts)
+        world.judge.care_secrets |= {PROCEDURE, "F41.1", drafted.member_id, day.isoformat()}
+        story = (owes if steady else rng.choice(STORIES))(rng, drafted, owed)
+        self.auditor.may_bill(claim_id, person.client, *story.amounts)
         arrives = world.start + timedelta(hours=3) + (self.ends - world.start) * 0.7 * rng.random()
-        submitted_at = arrives + timedelta(days=4) * (rng.random() - 0.8)
-        self._surely(submitted_at, f"submits {claim_id}", lambda store: self._submit(store, claim))
-        for result in results:
-            for copy in range(1 if rng.random() < 0.8 else 2):
-                self._surely(arrives, f"decides {claim_id}", functools.partial(self._file, result, copy))
-                arrives += timedelta(days=3) * rng.random() ** 2
+        self._submit(arrives + timedelta(days=4) * (rng.random() - 0.8), story.claim)
+        form = form_of(story.results, rng)
+        for result in story.results:
+            self.processor.decides(arrives, result, form)
+            arrives += timedelta(days=3) * rng.random() ** 2
 
-    def _surely(self, when: datetime, what: str, act: Callable[[Store], object]) -> None:
-        """Done until it has worked: what was accepted is durable, what failed is sent again."""
+    def _submit(self, when: datetime, claim: SubmittedClaim) -> None:
+        """The practice tells us of the claim, and tells again until we have it."""
+
+        def submit(ports: dict[str, Any]) -> None:
+            submit_claim(ports["store"], Submission(PRACTICE, claim, self.world.clock))
+
         again: Callable[[Thing, str], datetime] = lambda _thing, _outcome: self.world.now + timedelta(minutes=2)  # noqa: E731
-        self.world.at(when, Thing("payer", what, lambda ports: act(ports["store"]), again))
-
-    def _submit(self, store: Store, claim: SubmittedClaim) -> None:
-        submit_claim(store, Submission(PRACTICE, claim, self.world.now))
-
-    def _file(self, result: ClaimResult, copy: int, store: Store) -> str:
-        """What read_claims makes of a file: the result, stored once whatever file it came in."""
-        row = ReceivedResult(PRACTICE, result, f"receipt_{result.claim_id}_{copy}", self.world.now)
-        if store.get(row.key) is not None:
-            return "seen before"
-        try:
-            store.commit(Insert(row))
-        except Conflict:
-            return "seen before"
-        return f"owes {result.patient_responsibility}"
-
-
-Story = tuple[tuple[ClaimResult, ...], tuple[int, ...]]
-"""What arrives about one claim, and what may be billed for it in the end (0: nothing)."""
-
-
-def _result(claim: SubmittedClaim, owed: int, **changes: Any) -> ClaimResult:
-    discount = Adjustment("CO", "45", (claim.charged - owed) // 3)
-    copay = min(owed, 20_00)
-    shares = (Adjustment("PR", "3", copay), Adjustment("PR", "1", owed - copay))
-    adjustments = (discount, *(share for share in shares if share.amount))
-    made = decided(*adjustments, charged=claim.charged, claim_id=claim.claim_id, payer_claim_id=f"P{claim.claim_id}")
-    lines = tuple(replace(line, procedure=PROCEDURE) for line in made.lines)
-    return replace(made, **{"lines": lines, **changes})
-
-
-def _owes(_rng: Random, claim: SubmittedClaim, owed: int) -> Story:
-    return (_result(claim, owed),), (owed,)
-
-
-def _nothing(_rng: Random, claim: SubmittedClaim, _owed: int) -> Story:
-    return (_result(claim, 0),), (0,)
-
-
-def _held(rng: Random, claim: SubmittedClaim, owed: int) -> Story:
-    broken = rng.choice(({"stated_responsibility": owed + 1}, {"paid": 1}, {"status": ClaimStatus.UNKNOWN}))
-    return (_result(claim, owed, **broken),), (0,)
-
-
-def _forwarded(rng: Random, claim: SubmittedClaim, owed: int) -> Story:
-    first = _result(claim, owed, status=ClaimStatus.PROCESSED_PRIMARY_FORWARDED)
-    if rng.random() < 0.5:
-        return (first,), (0,)
-    return (first, _result(claim, owed, status=ClaimStatus.PROCESSED_SECONDARY)), (0, owed)
-
-
-# Two results that were both there before their claim contradict each other at once: then nothing is billed.
-
-
-def _answered_twice(_rng: Random, claim: SubmittedClaim, owed: int) -> Story:
-    other = max(50, owed // 2)
-    return (_result(claim, owed), _result(claim, other)), (0, owed, other)
-
-
-def _reversed(_rng: Random, claim: SubmittedClaim, owed: int) -> Story:
-    first = _result(claim, owed)
-    lines = tuple(
-        replace(
-            line,
-            charged=-line.charged,
-            paid=-line.paid,
-            adjustments=tuple(replace(a, amount=-a.amount) for a in line.adjustments),
-        )
-        for line in first.lines
-    )
-    back = replace(
-        first,
-        status=ClaimStatus.REVERSAL,
-        charged=-first.charged,
-        paid=-first.paid,
-        stated_responsibility=0,
-        lines=lines,
-    )
-    return (first, back), (0, owed)
+        self.world.at(when, Thing("practice", f"submits {claim.claim_id}", submit, again))
 
 
 def _changes_card(person: Person, behaviour: str, _ports: dict[str, Any]) -> None:
     person.card_becomes(behaviour)
-
-
-STORIES = (*[_owes] * 8, _nothing, _held, _forwarded, _answered_twice, _reversed)
-"""What claims come to: mostly an invoice."""
 
 
 def _habits(rng: Random) -> Habits:

@@ -21,9 +21,10 @@ from tests.billing.claim_examples import decided
 from tests.sim.agenda import Thing
 from tests.sim.auditor import Auditor
 from tests.sim.chaos import CALM, Crash
+from tests.sim.claims import PAYER
 from tests.sim.mailbox import Mail
 from tests.sim.people import Person
-from tests.sim.workload import PAYER, PRACTICE
+from tests.sim.workload import PRACTICE
 from tests.sim.world import World
 
 MONDAY_MORNING = datetime(2026, 11, 16, 17, 0, tzinfo=UTC)
