@@ -61,6 +61,10 @@ class Depth:
         return self.waiting + self.in_flight + self.delayed
 
 
+class Crashed(Exception):
+    """A function that was called answered nothing of use; the message has what there is."""
+
+
 class Cloud:
     """Clients and outputs of one stack. Thread-safe: clients are, and they are made here, once."""
 
@@ -139,11 +143,11 @@ class Cloud:
     # ---- functions and secrets ----
 
     def invoke(self, verb: str, event: Mapping[str, object]) -> None:
-        """Run a function and wait for its answer. Raises RuntimeError when it crashed."""
+        """Run a function and wait for its answer. Raises Crashed."""
         name = f"kindbill-{self.stage}-{verb}"
         answer = self.functions.invoke(FunctionName=name, Payload=json.dumps(event).encode())
         if "FunctionError" in answer:
-            raise RuntimeError(f"{verb} crashed: {answer['Payload'].read().decode(errors='replace')}")
+            raise Crashed(f"{verb} crashed: {answer['Payload'].read().decode(errors='replace')}")
 
     def put_secret(self, output: str, value: str) -> None:
         """Set the secret whose id is that output."""

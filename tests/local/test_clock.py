@@ -11,7 +11,7 @@ import pytest
 from billing.ids import Key
 from billing.ports import DueItem, Insert, Update
 from infra.local.clock import Clock, Stuck, Time, read_instant, read_span
-from infra.local.cloud import Cloud
+from infra.local.cloud import Cloud, Crashed
 from infra.local.quiet import Quiet
 from infra.local.stripe.server import StripeServer
 from tests.fakes.store import MemoryStore
@@ -68,17 +68,23 @@ class Alarm:
 class Household:
     """Cloud, Stripe and quiet in one, as far as the clock sees them: alarms ring, whoever is woken turns them off.
 
-    `deaf`: alarms that nobody turns off · `snoozes`: alarms that are set again, by how much, once.
+    `deaf`: alarms that nobody turns off · `crashes`: how many sweeps end before they begin · `snoozes`: alarms that are
+    set again, by how much, once.
     """
 
     def __init__(
-        self, *alarms: Alarm, deaf: tuple[str, ...] = (), snoozes: Mapping[str, timedelta] | None = None
+        self,
+        *alarms: Alarm,
+        deaf: tuple[str, ...] = (),
+        crashes: int = 0,
+        snoozes: Mapping[str, timedelta] | None = None,
     ) -> None:
         self.table = "household"
         self.memory = MemoryStore(shards=4)
         for alarm in alarms:
             self.memory.commit(Insert(alarm))
         self.deaf = deaf
+        self.crashes = crashes
         self.snoozes = dict(snoozes or {})
         self.rang: list[tuple[str, datetime]] = []
         self.times: list[datetime] = []
@@ -102,6 +108,9 @@ class Household:
 
     def invoke(self, verb: str, event: Mapping[str, object]) -> None:
         assert verb == "wake_due"
+        if self.crashes:
+            self.crashes -= 1
+            raise Crashed("wake_due crashed")
         now = self.times[-1]
         for shard in range(4):
             for item in self.memory.due(shard, now, 100):
@@ -178,6 +187,19 @@ def test_work_that_stays_due_stops_time_and_is_named() -> None:
     assert stuck.value.stuck == ["ALARM#deaf# ALARM# due since 2026-11-20T13:00:00Z#ring"]
     assert stuck.value.now < NOON + timedelta(hours=2)
     assert len(household.rang) == 3
+
+
+def test_a_sweep_that_crashed_is_repeated_as_the_next_minute_would() -> None:
+    household = Household(Alarm("tea", 1, NOON + timedelta(hours=1)), crashes=2)
+    household.forward(NOON + timedelta(hours=2))
+    assert household.rang == [("tea", NOON + timedelta(hours=1))]
+
+
+def test_sweeps_that_keep_crashing_stop_time() -> None:
+    household = Household(Alarm("tea", 1, NOON + timedelta(hours=1)), crashes=3)
+    with pytest.raises(Stuck) as stuck:
+        household.forward(NOON + timedelta(hours=2))
+    assert stuck.value.stuck == ["ALARM#tea# ALARM# due since 2026-11-20T13:00:00Z#ring"]
 
 
 def test_work_that_stays_due_at_the_end_is_named_too() -> None:
