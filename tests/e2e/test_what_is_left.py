@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from tests.e2e.audit import audit
 from tests.e2e.decisions import Decision
 from tests.e2e.kindbill import Client, Kindbill
 
@@ -103,6 +104,11 @@ def test_every_charge_at_stripe_is_a_payment_in_our_books_and_the_other_way_roun
     assert {name: sorted(amounts) for name, amounts in theirs.items()} == {
         name: sorted(amounts) for name, amounts in ours.items()
     }
+
+
+def test_everybodys_books_mails_and_charges_agree(kindbill: Kindbill, somebody: Client) -> None:
+    """Invariants 1 to 3, 5, 7 and 8 over everybody of the session, by sources that know nothing of each other."""
+    audit(kindbill)
 
 
 def test_no_message_was_given_up_and_nothing_is_on_its_way(kindbill: Kindbill, somebody: Client) -> None:
