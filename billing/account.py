@@ -226,6 +226,10 @@ class Books:
             left[part.invoice_id] = left.get(part.invoice_id, 0) - part.amount
         return {invoice_id: max(0, amount) for invoice_id, amount in left.items()}
 
+    def is_disputed(self, payment: Attempt) -> bool:
+        """Whether the client's bank is deciding about this payment: nobody touches it meanwhile (PAY-13)."""
+        return any(d.is_open for d in self.disputes if d.payment == payment.number)
+
     @property
     def default_card(self) -> Card | None:
         return self.card(self.account.default_card)

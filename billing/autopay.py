@@ -83,6 +83,7 @@ class NoCharge(StrEnum):
     NOT_DUE = "not_due"
     NOTHING_OPEN = "nothing_open"
     IN_REVIEW = "in_review"
+    DISPUTED = "disputed"
     ONLINE_PAYMENTS_OFF = "online_payments_off"
     AUTOPAY_OFF = "autopay_off"
     NO_CARD = "no_card"
@@ -106,6 +107,8 @@ def why_not(books: Books, invoice: Invoice, practice: Practice, now: datetime) -
         return NoCharge.NOTHING_OPEN
     if invoice.in_review:
         return NoCharge.IN_REVIEW
+    if invoice.disputed:
+        return NoCharge.DISPUTED
     if not practice.online_payments:
         return NoCharge.ONLINE_PAYMENTS_OFF
     if not books.account.autopay:
@@ -130,10 +133,11 @@ def why_not(books: Books, invoice: Invoice, practice: Practice, now: datetime) -
 
 def taken_back(books: Books, invoice: Invoice) -> bool:
     """Whether what a charge under way relied on is gone: autopay is off (LAW-7), the notice came back (AUTO-3), or
-    somebody looks into the invoice (INV-7). What was begun is then not sent any more, and nothing is tried again."""
+    somebody looks into the invoice (INV-7, PAY-13). What was begun is then not sent any more, and nothing is tried
+    again."""
     plan = books.plan(invoice.plan_id)
     noticed_at = (plan.notice_at if plan else None) or invoice.notice_at
-    return not books.account.autopay or invoice.in_review or noticed_at is None
+    return not books.account.autopay or invoice.in_review or invoice.disputed or noticed_at is None
 
 
 PASSES_BY_ITSELF = {NoCharge.NOTICE_TOO_YOUNG: timedelta(hours=1), NoCharge.CARD_NETWORK_LIMIT: timedelta(days=1)}

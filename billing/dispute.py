@@ -24,7 +24,8 @@ class DisputeState(StrEnum):
 @dataclass(frozen=True)
 class Dispute(Asleep):
     """`payment`: number of the disputed attempt · `amount`: cents in dispute · `withdrawn`: what the bank has taken out
-    of our money at Stripe, net of what it gave back · `reopened`: the shares that a lost one made owed again."""
+    of our money at Stripe, net of what it gave back · `reopened`: the shares that a lost one made owed again ·
+    `written_off`: of a lost one, what no invoice could take."""
 
     TYPE: ClassVar[str] = "dispute"
 
@@ -40,10 +41,16 @@ class Dispute(Asleep):
     withdrawn: Cents = 0
     closed_at: datetime | None = None
     reopened: tuple[Part, ...] = ()
+    written_off: Cents = 0
 
     @property
     def key(self) -> Key:
         return dispute_key(self.practice, self.client, self.dispute_id)
+
+    @property
+    def kept(self) -> Cents:
+        """What the bank keeps for good."""
+        return self.withdrawn if self.state is DisputeState.LOST else 0
 
     @property
     def is_open(self) -> bool:

@@ -107,7 +107,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     FactKind.INSTALMENT_ISSUED: ("send_email",),
     FactKind.PLAN_COMPLETED: (),
     FactKind.PLAN_BROKEN: ("send_email",),
-    FactKind.REFUND_STARTED: (),
+    FactKind.REFUND_STARTED: ("pay_back",),
     FactKind.REFUND_POSTED: (),
     FactKind.REFUND_FAILED: (),
     FactKind.INVOICE_VOIDED: ("send_email",),
@@ -121,7 +121,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     WakeKind.LOOK_UP: ("settle_payment",),
     WakeKind.PENDING: ("issue_invoice",),
     WakeKind.INSTALMENT: ("create_plan",),
-    WakeKind.PAY_BACK: ("settle_payment",),
+    WakeKind.PAY_BACK: ("pay_back",),
 }
 """Fact or wake kind -> the verbs whose queue gets a message. Complete: a test goes through every member."""
 

@@ -120,6 +120,11 @@ def attempt_id(practice: str, client: str, number: int) -> str:
     return f"pay_{digest(practice, client, length=16)}_{number}"
 
 
+def refund_stripe_key(refund: str) -> str:
+    """The idempotency key of the one Stripe call of a refund."""
+    return f"kb-{refund}"
+
+
 def refund_id(practice: str, client: str, *content: str) -> str:
     """A refund is what asked for it: the same request, arriving twice, names the same refund."""
     return f"ref_{digest(practice, client, *content)}"

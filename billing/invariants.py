@@ -4,9 +4,10 @@ at night. Each function yields what it finds broken, and nothing where all is we
 The numbers are those of the design:
 
      1 entries balance, the books sum to zero             7 no notice or reminder about a paid invoice
-     2 the open amount formula holds, never negative      8 our payments are Stripe's, object by object
-     3 nobody is charged more than owed, without          9 facts only grow
-       consent, above their cap, too early, or twice     10 no due work older than its bound
+     2 the open amount formula holds, never negative      8 our payments, refunds and disputes are Stripe's,
+     3 nobody is charged more than owed, without            object by object
+       consent, above their cap, too early, or twice;     9 facts only grow
+       nothing goes back twice                           10 no due work older than its bound
      4 at most one open attempt per invoice              11 only PR amounts are billed
      5 instalments sum to the plan                       12 nothing about health or persons leaves
      6 every claim result ends in exactly one state
@@ -31,6 +32,7 @@ from billing.notice import NoticeKind, Posting
 from billing.payment import Attempt, AttemptKind, AttemptState
 from billing.policy import Practice
 from billing.ports import DueItem
+from billing.refund import RefundCause, RefundState
 from billing.stripe_event import StripeEvent
 
 NOTICE_AGE = timedelta(hours=4)
@@ -87,6 +89,7 @@ def check_account(rows: AccountRows, practice: Practice) -> list[Broken]:
         *entries_balance(rows.facts),
         *amounts_follow_from_entries(rows),
         *charges_were_allowed(rows, practice),
+        *nothing_goes_back_twice(rows.books),
         *attempts_are_exclusive(rows.books),
         *instalments_sum(rows.books),
     ]
@@ -110,19 +113,59 @@ def amounts_follow_from_entries(rows: AccountRows) -> Iterator[Broken]:
     for fact in rows.facts:
         for entry in fact.entries:
             posted[entry.book, entry.item] += entry.amount
-    expected: dict[tuple[str, str], Cents] = {}
-    for invoice in books.invoices:
-        left = invoice.amount - invoice.paid - invoice.credited - invoice.written_off - invoice.moved
-        if left < 0:
-            yield Broken(2, invoice.key.sk, f"open amount {left} is negative")
-        expected[Book.RECEIVABLE, invoice.invoice_id] = 0 if invoice.void else left
-    for plan in books.plans:
-        expected[Book.RECEIVABLE, plan.plan_id] = plan.not_yet_issued
-    expected[Book.CREDIT, ""] = -books.account.credit
-    expected[Book.CLEARING, ""] = sum(a.amount for a in books.attempts if a.state is AttemptState.POSTED)
-    for place in expected.keys() | {p for p in posted if p[0] == Book.RECEIVABLE}:
+    for place in (expected := _by_rows(books)).keys() | {p for p in posted if p[0] == Book.RECEIVABLE}:
         if posted[place] != expected.get(place, 0):
             yield Broken(2, name, f"{place} is {posted[place]} by its entries, {expected.get(place, 0)} by its rows")
+    yield from _shares_add_up(books)
+
+
+def _by_rows(books: Books) -> dict[tuple[str, str], Cents]:
+    """What the balance of each place of the books must be, from the rows alone."""
+    expected: dict[tuple[str, str], Cents] = {}
+    for invoice in books.invoices:
+        expected[Book.RECEIVABLE, invoice.invoice_id] = 0 if invoice.void else _open_amount(invoice)
+    for plan in books.plans:
+        expected[Book.RECEIVABLE, plan.plan_id] = plan.not_yet_issued
+    paid = [a for a in books.attempts if a.state is AttemptState.POSTED]
+    outside = sum(a.amount for a in paid if a.channel is AttemptKind.OUTSIDE)
+    by_card = sum(a.amount for a in paid) - outside
+    left_stripe = sum(r.amount for r in books.refunds if r.state is RefundState.POSTED)
+    withdrawn = sum(d.withdrawn for d in books.disputes)
+    expected[Book.CLEARING, ""] = by_card - left_stripe - withdrawn
+    expected[Book.OUTSIDE, ""] = outside
+    expected[Book.REFUNDS, ""] = -sum(r.amount for r in books.refunds if r.on_its_way)
+    expected[Book.DISPUTED, ""] = withdrawn - sum(d.kept for d in books.disputes)
+    expected[Book.CREDIT, ""] = -books.account.credit
+    return expected
+
+
+def _open_amount(invoice: Invoice) -> Cents:
+    taken = invoice.paid + invoice.credited + invoice.written_off + invoice.moved
+    return invoice.amount - taken + invoice.disputed_back
+
+
+def _shares_add_up(books: Books) -> Iterator[Broken]:
+    """2, per invoice: never negative, and what went back of it or is owed again is what refunds and disputes say."""
+    refunded: Counter[str] = Counter()
+    reopened: Counter[str] = Counter()
+    frozen: set[str] = set()
+    for refund in books.refunds:
+        if refund.state is not RefundState.FAILED:
+            refunded.update({part.invoice_id: part.amount for part in refund.parts})
+    for dispute in books.disputes:
+        reopened.update({part.invoice_id: part.amount for part in dispute.reopened})
+        payment = books.attempt(dispute.payment)
+        if dispute.is_open and payment is not None:
+            frozen |= {part.invoice_id for part in payment.paid_parts}
+    for invoice in books.invoices:
+        key, known = invoice.key.sk, invoice.invoice_id
+        if _open_amount(invoice) < 0:
+            yield Broken(2, key, f"open amount {_open_amount(invoice)} is negative")
+        if (invoice.refunded, invoice.disputed_back) != (refunded[known], reopened[known]):
+            says = f"{invoice.refunded} refunded and {invoice.disputed_back} owed again"
+            yield Broken(2, key, f"{says}, its refunds and disputes say {refunded[known]} and {reopened[known]}")
+        if invoice.disputed != (known in frozen):
+            yield Broken(2, key, f"is {'frozen' if invoice.disputed else 'free'}, and its payments' disputes say not")
 
 
 # -------------------------------------------------------------------------------------------------- 3 and 4: charges
@@ -133,14 +176,33 @@ def charges_were_allowed(rows: AccountRows, practice: Practice) -> Iterator[Brok
     paid: Counter[str] = Counter()
     for attempt in rows.books.attempts:
         if attempt.state is AttemptState.POSTED:
-            paid.update({part.invoice_id: part.amount for part in attempt.parts})
+            paid.update({part.invoice_id: part.amount for part in attempt.paid_parts})
             if attempt.excess:
                 yield Broken(3, attempt.attempt_id, f"took {attempt.excess} more than was owed")
         if attempt.channel is AttemptKind.AUTOPAY:
             yield from _charge_was_allowed(attempt, rows, practice)
     for invoice in rows.books.invoices:
-        if paid[invoice.invoice_id] > invoice.amount:
-            yield Broken(3, invoice.key.sk, f"{paid[invoice.invoice_id]} paid of {invoice.amount}")
+        most = invoice.amount + invoice.disputed_back  # what a lost dispute took is paid again
+        if paid[invoice.invoice_id] > most:
+            yield Broken(3, invoice.key.sk, f"{paid[invoice.invoice_id]} paid of {most}")
+
+
+def nothing_goes_back_twice(books: Books) -> Iterator[Broken]:
+    """3: what left Stripe of a payment, by refunds and by disputes the bank won, is not more than it was; and no refund
+    that we started is of more than the payment."""
+    for payment in books.attempts:
+        refunds = [r for r in books.refunds if r.payment == payment.number]
+        reopened = sum(part.amount for d in books.disputes if d.payment == payment.number for part in d.reopened)
+        gone = sum(r.amount for r in refunds if r.state in (RefundState.PENDING, RefundState.POSTED))
+        ours = sum(
+            r.amount for r in refunds if r.state is not RefundState.FAILED and r.cause is not RefundCause.AT_STRIPE
+        )
+        received = sum(part.amount for part in payment.paid_parts) + payment.excess
+        if payment.state is not AttemptState.POSTED and refunds:
+            yield Broken(3, payment.attempt_id, "was never paid, and has refunds")
+        elif max(gone, ours) + reopened > received:
+            back = f"{gone} went back, {ours} were to, {reopened} are owed again"
+            yield Broken(3, payment.attempt_id, f"{back}, of {received} received")
 
 
 def _charge_was_allowed(attempt: Attempt, rows: AccountRows, practice: Practice) -> Iterator[Broken]:
@@ -292,7 +354,7 @@ def payments_are_stripes(books: Books, stripe: Iterable[StripePayment], *, concl
     theirs = {payment.intent_id: payment for payment in stripe}
     ours: set[str] = set()
     for attempt in books.attempts:
-        if attempt.state is not AttemptState.POSTED or attempt.channel is AttemptKind.SETUP:
+        if attempt.state is not AttemptState.POSTED or attempt.channel in (AttemptKind.SETUP, AttemptKind.OUTSIDE):
             continue
         payment = theirs.get(attempt.intent_id)
         if payment is None or (payment.attempt_id, payment.amount) != (attempt.attempt_id, attempt.amount):
@@ -304,6 +366,52 @@ def payments_are_stripes(books: Books, stripe: Iterable[StripePayment], *, concl
                 yield Broken(
                     8, payment.attempt_id, f"Stripe took {payment.amount} ({payment.intent_id}), we know nothing"
                 )
+
+
+@dataclass(frozen=True)
+class StripeRefund:
+    """A refund, as Stripe tells it: its id, ours from its metadata ("" where it was made in the dashboard), cents, and
+    whether it failed."""
+
+    stripe_id: str
+    refund_id: str
+    amount: Cents
+    failed: bool
+
+
+def refunds_are_stripes(books: Books, stripe: Iterable[StripeRefund], *, concluded: bool) -> Iterator[Broken]:
+    """8: each refund of ours that Stripe has is one of Stripe's of the same amount and fate; and the other way round
+    where all work is done."""
+    theirs = {refund.stripe_id: refund for refund in stripe}
+    ours: set[str] = set()
+    for refund in books.refunds:
+        ours.add(refund.stripe_id)
+        known = theirs.get(refund.stripe_id)
+        if refund.state is RefundState.POSTED and (known is None or known.amount != refund.amount):
+            yield Broken(8, refund.key.sk, f"we booked {refund.amount} as paid back, Stripe has {known}")
+        elif concluded and known is not None and known.failed != (refund.state is RefundState.FAILED):
+            yield Broken(8, refund.key.sk, f"is {refund.state} here, Stripe has {known}")
+    for stripe_id, known in theirs.items():
+        if concluded and stripe_id not in ours and not known.failed:
+            yield Broken(8, known.refund_id or stripe_id, f"Stripe paid {known.amount} back, we know nothing")
+
+
+@dataclass(frozen=True)
+class StripeDispute:
+    """A dispute, as Stripe tells it: its id, and what the bank withdrew, in cents, net of what it gave back."""
+
+    dispute_id: str
+    withdrawn: Cents
+
+
+def disputes_are_stripes(books: Books, stripe: Iterable[StripeDispute], *, concluded: bool) -> Iterator[Broken]:
+    """8: each dispute of ours is one of Stripe's; and, where all work is done, the other way round, to the cent."""
+    theirs = {dispute.dispute_id: dispute.withdrawn for dispute in stripe}
+    ours = {dispute.dispute_id: dispute.withdrawn for dispute in books.disputes}
+    for dispute_id in ours.keys() | (theirs.keys() if concluded else set()):
+        booked, known = ours.get(dispute_id), theirs.get(dispute_id)
+        if known is None or (concluded and booked != known):
+            yield Broken(8, dispute_id, f"we booked {booked} as withdrawn, Stripe has {known}")
 
 
 WRITTEN_ONCE = (Fact, ReceivedResult, Submission, StripeEvent, StoredBody, Consent, InvoiceLines)

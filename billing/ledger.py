@@ -100,3 +100,21 @@ def voided(invoice_id: str, amount: Cents) -> tuple[Entry, ...]:
 def written_off(invoice_id: str, amount: Cents) -> tuple[Entry, ...]:
     """It was owed, and is not asked for any more."""
     return balanced(Entry(Book.WRITE_OFF, invoice_id, amount), Entry(Book.RECEIVABLE, invoice_id, -amount))
+
+
+def dispute_moved(withdrawn: Cents) -> tuple[Entry, ...]:
+    """The bank took that much of a disputed payment out of our money at Stripe (negative: gave it back)."""
+    return balanced(Entry(Book.DISPUTED, "", withdrawn), Entry(Book.CLEARING, "", -withdrawn))
+
+
+def dispute_lost(reopened: Iterable[tuple[str, Cents]], out_of_credit: Cents, written_off: Cents) -> tuple[Entry, ...]:
+    """What the bank keeps is owed again by what the payment had paid; what none of it can take was the client's credit,
+    or nobody owes it. All negative: it gave that back after all."""
+    reopened = tuple(reopened)
+    total = sum(amount for _, amount in reopened) + out_of_credit + written_off
+    return balanced(
+        *(Entry(Book.RECEIVABLE, item, amount) for item, amount in reopened),
+        Entry(Book.CREDIT, "", out_of_credit),
+        Entry(Book.WRITE_OFF, "", written_off),
+        Entry(Book.DISPUTED, "", -total),
+    )

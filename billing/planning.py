@@ -79,6 +79,8 @@ def refuse_plan(books: Books, weeks: int) -> None:
         raise no("no_autopay", "A plan needs a card enrolled in autopay: ask the client to turn autopay on.")
     if any(i.in_review for i in taken):
         raise no("in_review", "An invoice is under review: decide the review first.")
+    if any(i.disputed for i in books.invoices):
+        raise no("disputed", "The client's bank is deciding about a payment: wait for its decision.")
     if min(i.amount for i in schedule(sum(i.open_amount for i in taken), weeks, date.min)) < STRIPE_MINIMUM:
         raise no("too_small", "An instalment would be under $0.50: choose fewer weeks.")
     if any(i.open_attempt for i in taken):

@@ -94,6 +94,23 @@ class Checkout:
     url: str
 
 
+@dataclass(frozen=True)
+class TakenBack:
+    """What went back of one payment, or may."""
+
+    refunds: tuple[RefundEvidence, ...]
+    disputes: tuple[DisputeEvidence, ...]
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Whose an object at Stripe is."""
+
+    practice: str
+    client: str
+    attempt: int
+
+
 class Store(Protocol):
     """The one table. Every read is consistent."""
 
@@ -117,7 +134,7 @@ class Store(Protocol):
 
 
 class CardGateway(Protocol):
-    """Stripe, as a charge sees it. Nothing is sent but opaque ids, amounts and a card's handle (LAW-1).
+    """Stripe, as money on its way sees it. Nothing is sent but opaque ids, amounts and a card's handle (LAW-1).
 
     Every call raises TryAgain when Stripe surely did nothing and asks to wait (429, key in use).
     """
@@ -143,39 +160,18 @@ class CardGateway(Protocol):
         """Expire the hosted page if it is still open, then tell what became of it; STARTED only while a payment on it
         is being processed."""
 
-
-class PayBack(Protocol):
-    """Stripe, as money on its way back sees it. Errors as CardGateway's."""
-
     def refund(self, refund: Refund) -> RefundEvidence:
         """Send money back to the card that paid, with the refund's own key (PAY-12). UNKNOWN after a time-out or a lost
         answer; FAILED where Stripe says no."""
 
     def find_refund(self, refund: Refund) -> RefundEvidence | None:
-        """Look the refund up among all of its payment's; None where the full list lacks it."""
+        """Look the refund up among all of its payment's, by our id or Stripe's; None where the full list lacks it."""
 
-    def taken_back(self, intent_id: str) -> "TakenBack":
-        """Everything that Stripe knows to have gone back of a payment, whoever asked for it."""
+    def taken_back(self, intent_id: str) -> TakenBack:
+        """Everything that Stripe knows to have gone back of a payment, whoever asked for it, oldest first."""
 
-    def owner_of(self, intent_id: str) -> "Owner | None":
+    def owner_of(self, intent_id: str) -> Owner | None:
         """Whose payment it is, by our own metadata; None where it is none of ours."""
-
-
-@dataclass(frozen=True)
-class TakenBack:
-    """What went back of one payment, or may."""
-
-    refunds: tuple[RefundEvidence, ...]
-    disputes: tuple[DisputeEvidence, ...]
-
-
-@dataclass(frozen=True)
-class Owner:
-    """Whose an object at Stripe is."""
-
-    practice: str
-    client: str
-    attempt: int
 
 
 class Mailer(Protocol):

@@ -6,17 +6,20 @@ any order and any number of times.
 """
 
 from dataclasses import replace
+from datetime import datetime
 
 from billing.account import Books
+from billing.disputing import settle_dispute, share_again
 from billing.draft import Draft
 from billing.facts import FactKind
 from billing.ids import attempt_id, refund_id
 from billing.invoice import Invoice
-from billing.ledger import refund_started
+from billing.ledger import refund_failed, refund_posted, refund_started
 from billing.money import Cents
 from billing.payment import Attempt, AttemptKind, AttemptState, Part, next_look_up
-from billing.ports import Refused
-from billing.refund import Refund, RefundCause
+from billing.policy import Practice
+from billing.ports import Refused, TakenBack, Write
+from billing.refund import REFUND_RANK, Refund, RefundCause, RefundEvidence, RefundState
 
 # ---------------------------------------------------------------------------------------------------- how much
 
@@ -31,7 +34,7 @@ def _refundable(books: Books, invoice: Invoice) -> list[tuple[Attempt, Cents]]:
     found = []
     for payment in _payments(books, invoice):
         left = books.left_of(payment)[invoice.invoice_id]
-        if left and payment.channel is not AttemptKind.OUTSIDE and not is_disputed(books, payment):
+        if left and payment.channel is not AttemptKind.OUTSIDE and not books.is_disputed(payment):
             found.append((payment, left))
     return found
 
@@ -41,11 +44,6 @@ def _payments(books: Books, invoice: Invoice) -> list[Attempt]:
     paid = (a for a in books.attempts if a.state is AttemptState.POSTED)
     ours = (a for a in paid if any(p.invoice_id == invoice.invoice_id for p in a.paid_parts))
     return sorted(ours, key=lambda a: a.number, reverse=True)
-
-
-def is_disputed(books: Books, payment: Attempt) -> bool:
-    """Whether the client's bank is deciding about this payment: nobody touches it meanwhile (PAY-13)."""
-    return any(d.is_open for d in books.disputes if d.payment == payment.number)
 
 
 # ---------------------------------------------------------------------------------------------------- starting
@@ -78,7 +76,7 @@ def refund_invoice(draft: Draft, invoice: Invoice, amount: Cents | None, request
 
 def _no(books: Books, invoice: Invoice, most: Cents) -> Refused:
     left = [(payment, books.left_of(payment)[invoice.invoice_id]) for payment in _payments(books, invoice)]
-    if any(cents and is_disputed(books, payment) for payment, cents in left):
+    if any(cents and books.is_disputed(payment) for payment, cents in left):
         return Refused("disputed", "The client's bank is deciding about this payment: wait for it.", rule="PAY-13")
     if any(cents and payment.channel is AttemptKind.OUTSIDE for payment, cents in left):
         sentence = "This was not paid by card: give the money back the way it came."
@@ -113,6 +111,12 @@ def start_refund(
     return refund
 
 
+def return_excess(draft: Draft, payment: Attempt) -> None:
+    """What was paid above what was owed goes back at once to the card that paid it; it was booked as credit before."""
+    named = refund_id(payment.practice, payment.client, RefundCause.OVERPAID, payment.attempt_id)
+    start_refund(draft, payment, payment.excess, (), RefundCause.OVERPAID, named)
+
+
 def _count(draft: Draft, part: Part, sign: int) -> None:
     invoice = draft.books.invoice(part.invoice_id)
     assert invoice is not None, f"a refund of {part.invoice_id}, which does not exist"
@@ -137,3 +141,104 @@ def _about(refund: Refund) -> dict[str, str | int]:
         "amount": refund.amount,
         "cause": refund.cause,
     }
+
+
+# ---------------------------------------------------------------------------------------------------- settling
+
+
+def settle_refund(draft: Draft, refund: Refund, evidence: RefundEvidence, practice: Practice) -> None:
+    """What this evidence about this refund changes; nothing where nothing new was learned."""
+    if REFUND_RANK[evidence.state] <= REFUND_RANK[refund.state]:
+        _look_again(draft, refund)
+        return
+    known = replace(
+        refund,
+        state=evidence.state,
+        stripe_id=evidence.stripe_id or refund.stripe_id,
+        reason=evidence.reason,
+        look_ups=0,
+        look_up_at=next_look_up(draft.now, 0),
+    )
+    if known.on_its_way:
+        draft.change(known)
+        return
+    known = replace(known, settled_at=draft.now, look_up_at=None)
+    draft.change(known)
+    if known.state is RefundState.POSTED:
+        draft.fact(FactKind.REFUND_POSTED, known, _about(known), refund_posted(known.amount))
+    else:
+        _failed(draft, known, practice, posted=refund.state is RefundState.POSTED)
+
+
+def _look_again(draft: Draft, refund: Refund) -> None:
+    """Nothing learned: ask again later, unless that is already planned."""
+    if refund.on_its_way and (refund.look_up_at is None or refund.look_up_at <= draft.now):
+        look_ups = refund.look_ups + 1
+        draft.change(replace(refund, look_ups=look_ups, look_up_at=next_look_up(draft.now, look_ups)))
+
+
+def _failed(draft: Draft, refund: Refund, practice: Practice, *, posted: bool) -> None:
+    """The money did not go back, or came back (`posted`: the client was told that it was on its way): everything is as
+    before it started."""
+    for part in refund.parts:
+        _count(draft, part, -1)
+    _spend(draft, -refund.out_of_credit)
+    payment = draft.books.attempt(refund.payment)
+    assert payment is not None, f"{refund.refund_id} refunds attempt {refund.payment}, which does not exist"
+    entries = refund_failed(_pairs(refund), refund.out_of_credit, posted=posted)
+    entries += share_again(draft, payment, practice)
+    data = _about(refund) | {"reason": refund.reason, "posted": int(posted)}
+    draft.fact(FactKind.REFUND_FAILED, refund, data, entries)
+
+
+ROOM_BESIDES = 12
+"""What one refund or dispute may write besides its payment's invoices and a fact of each: its own row and facts, the
+account, a plan that breaks."""
+
+
+def settle_taken_back(
+    books: Books, payment: Attempt, taken: TakenBack, practice: Practice, now: datetime
+) -> tuple[tuple[Write, ...], bool]:
+    """The commit of all that Stripe knows to have gone back of a payment, and whether all of it fitted.
+
+    `books` must have been read before Stripe was asked: then what Stripe said is at least as new as the versions that
+    guard the commit, and the newest word wins.
+    """
+    draft = Draft(books, now, "stripe", payment.attempt_id)
+    most = 2 * len(payment.parts) + ROOM_BESIDES
+    for refund in taken.refunds:
+        if draft.room < most:
+            return draft.writes(), False
+        _hear_of(draft, payment, refund, practice)
+    for dispute in taken.disputes:
+        if draft.room < most:
+            return draft.writes(), False
+        settle_dispute(draft, payment, dispute, practice)
+    return draft.writes(), True
+
+
+def _hear_of(draft: Draft, payment: Attempt, evidence: RefundEvidence, practice: Practice) -> None:
+    """A refund of this payment as Stripe lists it: one of ours, or one that somebody made in Stripe's dashboard."""
+    refund = draft.books.refund(evidence.refund_id) or next(
+        (r for r in draft.books.refunds if r.stripe_id == evidence.stripe_id), None
+    )
+    if refund is None:
+        if evidence.state is RefundState.FAILED:
+            return  # it went nowhere, and nobody here ever heard of it
+        refund = _made_at_stripe(draft, payment, evidence)
+    settle_refund(draft, refund, evidence, practice)
+
+
+def _made_at_stripe(draft: Draft, payment: Attempt, evidence: RefundEvidence) -> Refund:
+    """Book what somebody refunded without us: of the payment's invoices as far as they have it, then of the client's
+    credit; what neither has is given by the practice, in the name of the payment's first invoice."""
+    left, shares = evidence.amount, {}
+    for invoice_id, has in draft.books.left_of(payment).items():
+        shares[invoice_id] = min(left, has)
+        left -= shares[invoice_id]
+    left -= min(left, max(0, draft.books.account.credit))
+    first = payment.parts[0].invoice_id
+    shares[first] = shares.get(first, 0) + left
+    parts = tuple(Part(invoice_id, share) for invoice_id, share in shares.items() if share)
+    named = refund_id(payment.practice, payment.client, RefundCause.AT_STRIPE, evidence.stripe_id)
+    return start_refund(draft, payment, evidence.amount, parts, RefundCause.AT_STRIPE, named)

@@ -32,6 +32,7 @@ from billing.payment import (
 from billing.plan_progress import instalment_failed, instalment_paid
 from billing.policy import Practice
 from billing.ports import Refused, Write
+from billing.refunding import return_excess
 
 # ---------------------------------------------------------------------------------------------------- starting
 
@@ -221,7 +222,8 @@ def _charge_given_up(draft: Draft, invoice: Invoice, evidence: Evidence, practic
 
 
 def _posted(draft: Draft, attempt: Attempt, evidence: Evidence, practice: Practice) -> None:
-    """Money arrived (or a card was saved): apply it, whatever became of the invoices meanwhile; the rest is credit."""
+    """Money arrived (or a card was saved): apply it, whatever became of the invoices meanwhile; the rest is the
+    client's, and goes back to them at once."""
     card = evidence.card
     left = evidence.amount if attempt.parts else 0
     applied: list[tuple[str, int]] = []
@@ -233,6 +235,7 @@ def _posted(draft: Draft, attempt: Attempt, evidence: Evidence, practice: Practi
         if take:
             applied.append((invoice.invoice_id, take))
         draft.change(_paid(invoice, take, attempt.number))
+    paid_parts = tuple(Part(invoice_id, cents) for invoice_id, cents in applied)
     posted = replace(
         attempt,
         state=AttemptState.POSTED,
@@ -241,6 +244,7 @@ def _posted(draft: Draft, attempt: Attempt, evidence: Evidence, practice: Practi
         posted_at=draft.now,
         card_shown=_shown(card) if card else attempt.card_shown,
         excess=left,
+        applied=paid_parts if left or paid_parts != attempt.parts else (),
         look_up_at=None,
     )
     draft.change(posted)
@@ -256,6 +260,8 @@ def _posted(draft: Draft, attempt: Attempt, evidence: Evidence, practice: Practi
             {"attempt": attempt.number, "amount": evidence.amount, "excess": left, "payment_id": attempt.attempt_id},
             payment_posted(applied, left),
         )
+    if left:
+        return_excess(draft, posted)
     for paid_id, _ in applied:
         instalment_paid(draft, paid_id)
     if card is not None and attempt.save_card and evidence.reusable:

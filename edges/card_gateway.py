@@ -13,6 +13,8 @@ SDK's own retry or a redelivered message, makes it once.
 | 5xx, time-out, cut connection, unreadable answer, `processing` | UNKNOWN: look it up, never send it blind |
 | 401, 403, same key with other parameters | the SDK's error: a mistake of ours |
 
+A refund answers the same way: POSTED, PENDING, FAILED with Stripe's error code, or UNKNOWN.
+
 `import stripe` costs 0.4 s: only functions that move money import this module, and late.
 """
 
@@ -23,13 +25,14 @@ from typing import TYPE_CHECKING, Final
 
 import stripe
 
-from billing.ids import stripe_key
+from billing.ids import refund_stripe_key, stripe_key
 from billing.payment import RANK, Attempt, AttemptKind, AttemptState, Evidence
-from billing.ports import Checkout, TryAgain
-from edges.stripe_answers import of_decline, of_intent, of_session
+from billing.ports import Checkout, Owner, TakenBack, TryAgain
+from billing.refund import Refund, RefundEvidence, RefundState
+from edges.stripe_answers import of_decline, of_dispute, of_intent, of_refund, of_session
 
 if TYPE_CHECKING:
-    from stripe.params import PaymentIntentCreateParams
+    from stripe.params import PaymentIntentCreateParams, RefundCreateParams
     from stripe.params.checkout import SessionCreateParams
 
 API_VERSION: Final = "2026-10-28.endive"
@@ -160,6 +163,66 @@ class StripeCards:
                 return of_session(self._stripe.checkout.sessions.expire(attempt.session_id))
         except stripe.InvalidRequestError:  # no longer open, or a payment on it is being processed: see which
             return self.read_checkout(attempt)
+
+    def refund(self, refund: Refund) -> RefundEvidence:
+        """Send money back to the card that paid, with the refund's own key (PAY-12)."""
+        asked: RefundCreateParams = {
+            "payment_intent": refund.intent_id,
+            "amount": refund.amount,
+            "metadata": {
+                "practice": refund.practice,
+                "client": refund.client,
+                "attempt": str(refund.payment),
+                "refund_id": refund.refund_id,
+            },
+        }
+        key = refund_stripe_key(refund.refund_id)
+        try:
+            return of_refund(self._stripe.refunds.create(asked, {"idempotency_key": key}))
+        except stripe.InvalidRequestError as refused:
+            return RefundEvidence(RefundState.FAILED, refund.refund_id, reason=refused.code or "refused_by_processor")
+        except stripe.StripeError as error:
+            if _did_nothing(error):
+                raise TryAgain(f"Stripe asks to wait: {error.http_status}") from error
+            if _is_unanswered(error):
+                return RefundEvidence(RefundState.UNKNOWN, refund.refund_id, reason="no_answer")
+            raise
+
+    def find_refund(self, refund: Refund) -> RefundEvidence | None:
+        """Look the refund up among all of its payment's; None where the full list lacks it."""
+        known = (
+            r
+            for r in self._refunds_of(refund.intent_id)
+            if refund.refund_id == r.refund_id or refund.stripe_id == r.stripe_id
+        )
+        return next(known, None)
+
+    def taken_back(self, intent_id: str) -> TakenBack:
+        """Everything that Stripe knows to have gone back of a payment, whoever asked for it, oldest first."""
+        refunds = self._refunds_of(intent_id)
+        with _asking():
+            disputes = self._stripe.disputes.list({"payment_intent": intent_id, "limit": 100})
+            known = [of_dispute(dispute) for dispute in disputes.auto_paging_iter()]
+        return TakenBack(tuple(refunds), tuple(reversed(known)))
+
+    def _refunds_of(self, intent_id: str) -> list[RefundEvidence]:
+        """Every refund of a payment, oldest first."""
+        with _asking():
+            refunds = self._stripe.refunds.list({"payment_intent": intent_id, "limit": 100})
+            known = [of_refund(refund) for refund in refunds.auto_paging_iter()]
+        return known[::-1]
+
+    def owner_of(self, intent_id: str) -> Owner | None:
+        """Whose payment it is, by our own metadata; None where it is none of ours."""
+        try:
+            with _asking():
+                intent = self._stripe.payment_intents.retrieve(intent_id)
+        except stripe.InvalidRequestError as unknown:
+            if unknown.http_status == 404:
+                return None
+            raise
+        practice, client, attempt = (getattr(intent.metadata, name, "") for name in ("practice", "client", "attempt"))
+        return Owner(practice, client, int(attempt)) if practice and client and attempt.isdecimal() else None
 
 
 def _key(attempt: Attempt, call: str) -> str:

@@ -1,4 +1,5 @@
-"""What Stripe's answers mean: a payment intent, a Checkout session or a decline as evidence about an attempt.
+"""What Stripe's answers mean: a payment intent, a Checkout session or a decline as evidence about an attempt, a refund
+or a dispute as evidence about itself.
 
 Only reading: what is asked, and with which key, stands in edges/card_gateway.py.
 """
@@ -8,13 +9,31 @@ from typing import TYPE_CHECKING, Any, Final
 
 import stripe
 
+from billing.dispute import DisputeEvidence, DisputeState
 from billing.payment import AttemptState, CardDetails, Evidence
+from billing.refund import RefundEvidence, RefundState
 
 if TYPE_CHECKING:
     from stripe.checkout import Session
 
 HEALTH_ACCOUNT_WORDS: Final = ("FSA", "HSA", "HRA", "HEALTH SAVINGS", "HEALTH REIMBURSEMENT", "FLEXIBLE SPENDING")
 """How a card says of itself that it spends a health account's money (PAY-6)."""
+
+REFUND_STATES: Final = {
+    "succeeded": RefundState.POSTED,
+    "failed": RefundState.FAILED,
+    "canceled": RefundState.FAILED,
+}
+"""Stripe's refund status -> what it proves; any other (`pending`, `requires_action`) is still to be decided.
+docs.stripe.com/api/refunds/object#refund_object-status"""
+DISPUTE_STATES: Final = {
+    "won": DisputeState.WON,
+    "warning_closed": DisputeState.WON,
+    "prevented": DisputeState.WON,
+    "lost": DisputeState.LOST,
+}
+"""Stripe's dispute status -> the decision; any other is none yet. An inquiry that was closed took no money.
+docs.stripe.com/api/disputes/object#dispute_object-status"""
 
 
 def of_intent(intent: stripe.PaymentIntent) -> Evidence:
@@ -67,6 +86,28 @@ def of_decline(error: stripe.CardError) -> Evidence:
     decline = details.decline_code if details else None
     intent = details.payment_intent if details else None
     return _failed(intent.id if intent else "", _reason(error.code, decline), decline or error.code or "")
+
+
+def of_refund(refund: stripe.Refund) -> RefundEvidence:
+    """The evidence in a refund, with our id where it is one of ours."""
+    return RefundEvidence(
+        state=REFUND_STATES.get(refund.status or "", RefundState.PENDING),
+        refund_id=getattr(refund.metadata, "refund_id", ""),
+        stripe_id=refund.id,
+        amount=refund.amount,
+        reason=getattr(refund, "failure_reason", None) or "",
+    )
+
+
+def of_dispute(dispute: stripe.Dispute) -> DisputeEvidence:
+    """The evidence in a dispute. What was withdrawn is told by its balance transactions; Stripe's fee is apart."""
+    return DisputeEvidence(
+        dispute_id=dispute.id,
+        state=DISPUTE_STATES.get(dispute.status, DisputeState.OPEN),
+        amount=dispute.amount,
+        withdrawn=-sum(moved.amount for moved in dispute.balance_transactions),
+        reason=dispute.reason,
+    )
 
 
 def _reason(code: str | None, decline_code: str | None) -> str:

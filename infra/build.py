@@ -38,6 +38,7 @@ VERBS: Final[Mapping[str, tuple[str, ...]]] = {
     "send_email": ("jinja2", "tzdata"),
     "receive_stripe": (),
     "settle_payment": ("stripe", "tzdata"),
+    "pay_back": ("stripe", "tzdata"),
     "receive_mail_events": ("tzdata",),
     "wake_due": (),
     "publish_facts": (),

@@ -10,18 +10,10 @@ from enum import StrEnum
 from typing import Any, Final
 
 from billing.ports import Conflict, Insert, Store
-from billing.stripe_event import StripeEvent
+from billing.stripe_event import ABOUT_ATTEMPTS, ABOUT_MONEY_GOING_BACK, StripeEvent
 
-SETTLES: Final = frozenset(
-    {
-        "checkout.session.completed",
-        "checkout.session.expired",
-        "payment_intent.succeeded",
-        "payment_intent.payment_failed",
-        "setup_intent.succeeded",
-    }
-)
-"""The events that can tell something new about an attempt."""
+SETTLES: Final = ABOUT_ATTEMPTS | ABOUT_MONEY_GOING_BACK
+"""The events that can tell something new."""
 KEPT: Final = timedelta(days=30)
 """Stripe repeats an event for three days, and shows it for thirty."""
 
@@ -76,19 +68,25 @@ def _event(body: bytes) -> dict[str, Any]:
 
 
 def _ours(event: dict[str, Any], now: datetime) -> StripeEvent | None:
-    """The event as it is kept, from our own metadata on its object; None where the object does not carry it."""
+    """The event as it is kept, from our own metadata on its object; None where the object neither carries it nor can
+    lead to a payment that does."""
     data = event.get("data")
     thing = data.get("object") if isinstance(data, dict) else None
-    metadata = thing.get("metadata") if isinstance(thing, dict) else None
-    if not isinstance(thing, dict) or not isinstance(metadata, dict):
+    if not isinstance(thing, dict):
         return None
-    practice, client, attempt = (metadata.get(name, "") for name in ("practice", "client", "attempt"))
+    metadata = thing.get("metadata")
+    known = metadata if isinstance(metadata, dict) else {}
+    practice, client, attempt = (known.get(name, "") for name in ("practice", "client", "attempt"))
+    object_id = thing.get("id", "")
     if not practice or not client or not str(attempt).isdecimal():
-        return None
+        practice, client, attempt = "", "", "0"
+        object_id = thing.get("payment_intent") if event["type"] in ABOUT_MONEY_GOING_BACK else None
+        if not isinstance(object_id, str):
+            return None
     return StripeEvent(
         event_id=event["id"],
         event_type=event["type"],
-        object_id=str(thing.get("id", "")),
+        object_id=str(object_id),
         practice=practice,
         client=client,
         attempt=int(attempt),

@@ -23,6 +23,7 @@ WORK_QUEUES: Final = (
     "create_plan",
     "send_email",
     "settle_payment",
+    "pay_back",
 )
 DEAD_LETTERS: Final = (*WORK_QUEUES, "receive_mail_events", "wake_due", "publish_facts")
 DUE_SHARDS: Final = 4

@@ -144,6 +144,7 @@ NO: list[tuple[NoCharge, Any, dict[str, Any]]] = [
     (NoCharge.NOT_DUE, ENROLLED, {"charge_at": None}),
     (NoCharge.NOTHING_OPEN, ENROLLED, {"paid": 6250}),
     (NoCharge.IN_REVIEW, ENROLLED, {"in_review": True}),
+    (NoCharge.DISPUTED, ENROLLED, {"disputed": True}),
     (NoCharge.AUTOPAY_OFF, replace(ENROLLED, autopay=False), {}),
     (NoCharge.NO_CARD, replace(ENROLLED, default_card="card_removed"), {}),
     (NoCharge.BELOW_MINIMUM, ENROLLED, {"paid": 6201}),

@@ -78,8 +78,8 @@ def test_two_invoices_paid_together() -> None:
     }
 
 
-def test_an_overpaid_invoice_leaves_credit() -> None:
-    """docs/money.md, Overpaid: $62.50 arrive where $20.00 are still owed."""
+def test_what_was_overpaid_goes_back() -> None:
+    """docs/money.md, Overpaid: $62.50 arrive where $20.00 are still owed. PAY-12."""
     at = books(announced(6250, "inv_a"))
     attempt, writes = start_charge(at, at.invoices[0], VISA, NOW)
     at = after(at, writes)
@@ -88,9 +88,10 @@ def test_an_overpaid_invoice_leaves_credit() -> None:
     assert booked(writes) == {
         (Book.CLEARING, ""): 6250,
         (Book.RECEIVABLE, "inv_a"): -2000,
-        (Book.CREDIT, ""): -4250,
+        (Book.CREDIT, ""): 0,
+        (Book.REFUNDS, ""): -4250,
     }
-    assert after(at, writes).account.credit == 4250
+    assert after(at, writes).account.credit == 0
 
 
 def the_plan() -> tuple[Books, str, Booked]:

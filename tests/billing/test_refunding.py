@@ -1,9 +1,13 @@
 """Money going back: never more than was paid, to the card that paid it, and every cent accounted for (PAY-12)."""
 
+from collections import Counter
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from billing.account import Books
 from billing.dispute import Dispute, DisputeState
@@ -11,10 +15,10 @@ from billing.draft import Draft
 from billing.facts import FactKind
 from billing.ledger import Book
 from billing.payment import AttemptKind, Part
-from billing.ports import Refused, Write
-from billing.refund import Refund, RefundCause, RefundState
-from billing.refunding import refund_invoice, refundable
-from tests.billing.examples import NOW, after, books, entries, facts, invoice, kinds, paid
+from billing.ports import Refused, TakenBack, Write
+from billing.refund import REFUND_RANK, Refund, RefundCause, RefundEvidence, RefundState
+from billing.refunding import refund_invoice, refundable, settle_refund, settle_taken_back, start_refund
+from tests.billing.examples import ENROLLED, NOW, PRACTICE, after, books, entries, facts, invoice, kinds, paid
 
 
 def refunded(at: Books, amount: int | None, request: str = "req_1", of: str = "inv_a") -> tuple[Books, list[Write]]:
@@ -128,3 +132,185 @@ def test_pay_12_what_exceeded_the_bill_is_not_the_invoices_to_give_back() -> Non
         "riverbend", "ana", "ref_1", 1, RefundCause.OVERPAID, 1, "pi_1", 4250, (), NOW, RefundState.POSTED,
     ))  # fmt: skip
     assert refundable(at, at.invoices[0]) == 2000
+
+
+# ---------------------------------------------------------------------------------------------------- settling
+
+UNKNOWN = RefundEvidence(RefundState.UNKNOWN, reason="no_answer")
+PENDING = RefundEvidence(RefundState.PENDING, stripe_id="re_1", amount=6250)
+POSTED = RefundEvidence(RefundState.POSTED, stripe_id="re_1", amount=6250)
+FAILED = RefundEvidence(RefundState.FAILED, stripe_id="re_1", amount=6250, reason="lost_or_stolen_card")
+NOTHING = RefundEvidence(RefundState.STARTED)
+
+
+def told(at: Books, *evidence: RefundEvidence, now: datetime = NOW) -> tuple[Books, list[Write]]:
+    """The account after hearing this about its first refund, in this order, and everything written."""
+    written: list[Write] = []
+    for one in evidence:
+        draft = Draft(at, now, "stripe", "ref")
+        settle_refund(draft, at.refunds[0], one, PRACTICE)
+        at, written = after(at, draft.writes()), [*written, *draft.writes()]
+    return at, written
+
+
+@pytest.fixture
+def going_back() -> Books:
+    """$62.50 on its way back."""
+    return refunded(books(*paid(invoice(6250, "inv_a"))), None)[0]
+
+
+def test_pay_12_a_posted_refund_has_left_stripe(going_back: Books) -> None:
+    at, written = told(going_back, POSTED)
+    assert kinds(tuple(written)) == [FactKind.REFUND_POSTED]
+    assert {(e.book, e.amount) for e in entries(tuple(written))} == {(Book.REFUNDS, 6250), (Book.CLEARING, -6250)}
+    assert (at.refunds[0].stripe_id, at.refunds[0].settled_at, at.refunds[0].due) == ("re_1", NOW, None)
+    assert at.invoices[0].status == "refunded"
+
+
+def test_pay_12_a_pending_refund_is_state_only_and_looked_at_again(going_back: Books) -> None:
+    at, written = told(going_back, PENDING)
+    assert (facts(tuple(written)), at.refunds[0].state, at.refunds[0].on_its_way) == ([], RefundState.PENDING, True)
+    assert at.refunds[0].due == "2026-11-20T17:05:00Z#pay_back"
+
+
+@pytest.mark.parametrize("before", [(), (UNKNOWN,), (PENDING,)])
+def test_pay_12_a_refund_that_failed_undoes_what_its_start_did(
+    going_back: Books, before: tuple[RefundEvidence, ...]
+) -> None:
+    at, written = told(going_back, *before, FAILED)
+    assert (at.invoices[0].refunded, at.invoices[0].status) == (0, "paid")
+    (fact,) = facts(tuple(written))
+    assert (fact.kind, fact.data["reason"], fact.data["posted"]) == (FactKind.REFUND_FAILED, "lost_or_stolen_card", 0)
+    assert {(e.book, e.amount) for e in fact.entries} == {(Book.REFUNDS, 6250), (Book.PATIENT_RESPONSIBILITY, -6250)}
+
+
+def test_pay_12_a_refund_that_the_bank_returns_is_money_at_stripe_again(going_back: Books) -> None:
+    at, written = told(going_back, POSTED, FAILED)
+    assert at.invoices[0].refunded == 0
+    failed = facts(tuple(written))[-1]
+    assert failed.data["posted"] == 1, "the client was told, and must hear of it"
+    assert {(e.book, e.amount) for e in failed.entries} == {(Book.CLEARING, 6250), (Book.PATIENT_RESPONSIBILITY, -6250)}
+
+
+def test_pay_12_an_overpayment_that_cannot_go_back_is_credit_again() -> None:
+    bill, payment = paid(invoice(6250, "inv_a"))
+    at = books(bill, replace(payment, excess=4250, applied=(Part("inv_a", 2000),)))  # type: ignore[type-var]
+    draft = Draft(at, NOW, "stripe", "pay")
+    start_refund(draft, at.attempts[0], 4250, (), RefundCause.OVERPAID, "ref_1")
+    at = after(at, draft.writes())
+    assert at.account.credit == -4250, "it had been booked as credit before"
+    at, written = told(at, FAILED)
+    assert at.account.credit == 0
+    assert (Book.CREDIT, -4250) in {(e.book, e.amount) for e in entries(tuple(written))}
+
+
+def test_nothing_learned_of_a_refund_asks_again_later(going_back: Books) -> None:
+    later = NOW + timedelta(minutes=5)
+    at, _ = told(going_back, NOTHING, now=later)
+    assert at.refunds[0].look_up_at == later + timedelta(hours=1)
+    again, written = told(at, NOTHING, now=later)
+    assert (again, written) == (at, [])
+
+
+EVIDENCE = st.sampled_from([NOTHING, UNKNOWN, PENDING, POSTED, FAILED])
+
+
+def money(at: Books) -> object:
+    """What the books say, without how often rows were written."""
+    return (
+        [(i.invoice_id, i.status, i.refunded, i.open_amount) for i in at.invoices],
+        [(r.refund_id, r.state, r.on_its_way) for r in at.refunds],
+        at.account.credit,
+    )
+
+
+@given(st.lists(EVIDENCE, min_size=1, max_size=8))
+def test_refund_evidence_in_any_order_and_any_number_of_times_ends_in_the_same_books(
+    heard: list[RefundEvidence],
+) -> None:
+    """The law of settling: only the strongest evidence that was ever seen counts, in rows and in entries."""
+    started, first = refunded(books(*paid(invoice(6250, "inv_a"))), None)
+    strongest = max(heard, key=lambda e: REFUND_RANK[e.state])
+    ended, written = told(started, *heard)
+    alone, short = told(started, strongest)
+    assert money(ended) == money(alone)
+    assert booked([*first, *written]) == booked([*first, *short])
+
+
+def booked(written: list[Write]) -> dict[tuple[str, str], int]:
+    totals: Counter[tuple[str, str]] = Counter()
+    for entry in entries(tuple(written)):
+        totals[entry.book, entry.item] += entry.amount
+    return {place: cents for place, cents in totals.items() if cents}
+
+
+ASKED = st.tuples(st.integers(1, 9000), st.sampled_from(["inv_a", "inv_b"]), EVIDENCE)
+
+
+@given(st.lists(ASKED, max_size=8))
+def test_pay_12_refunds_never_exceed_what_was_paid(asked: list[tuple[int, str, RefundEvidence]]) -> None:
+    """Whatever staff ask for and whatever becomes of it: refunds that did not fail never exceed the payment."""
+    at = books(*paid(invoice(6250, "inv_a"), invoice(2000, "inv_b")))
+    for number, (amount, of, evidence) in enumerate(asked):
+        draft = Draft(at, NOW, "staff", "req")
+        try:
+            (refund,) = refund_invoice(draft, at.invoice(of), amount, f"req_{number}")  # type: ignore[arg-type]
+        except Refused:
+            continue
+        settle_refund(draft, refund, evidence, PRACTICE)
+        at = after(at, draft.writes())
+        assert sum(e.amount for e in entries(draft.writes())) == 0
+        for bill in at.invoices:
+            gone = [r.amount for r in at.refunds if r.parts[0].invoice_id == bill.invoice_id and r.state != "failed"]
+            assert sum(gone) == bill.refunded <= bill.paid
+
+
+# ---------------------------------------------------------------------------------------------------- found at Stripe
+
+
+def found(at: Books, *refunds: RefundEvidence) -> tuple[Books, list[Write]]:
+    """The account after Stripe listed these refunds of its first payment."""
+    writes, complete = settle_taken_back(at, at.attempts[0], TakenBack(refunds, ()), PRACTICE, NOW)
+    assert complete
+    return after(at, writes), list(writes)
+
+
+def test_pay_12_a_refund_made_in_stripes_dashboard_is_booked_once() -> None:
+    at = books(*paid(invoice(6250, "inv_a"), invoice(2000, "inv_b")))
+    made = RefundEvidence(RefundState.POSTED, "", "re_7", 7000)
+    at, written = found(at, made)
+    (refund,) = at.refunds
+    assert (refund.cause, refund.parts) == (RefundCause.AT_STRIPE, (Part("inv_a", 6250), Part("inv_b", 750)))
+    assert kinds(tuple(written)) == [FactKind.REFUND_STARTED, FactKind.REFUND_POSTED]
+    assert booked(written) == {
+        (Book.PATIENT_RESPONSIBILITY, "inv_a"): 6250,
+        (Book.PATIENT_RESPONSIBILITY, "inv_b"): 750,
+        (Book.CLEARING, ""): -7000,
+    }
+    assert found(at, made) == (at, [])
+
+
+def test_pay_12_what_no_invoice_has_left_comes_out_of_credit_and_then_out_of_the_practices_own() -> None:
+    account = replace(ENROLLED, credit=1000)
+    at = books(*paid(replace(invoice(2000, "inv_a"))), account=account)
+    at, _ = found(at, RefundEvidence(RefundState.POSTED, "", "re_7", 3500))
+    assert (at.refunds[0].parts, at.refunds[0].out_of_credit) == ((Part("inv_a", 2500),), 1000)
+    assert (at.account.credit, at.invoices[0].refunded) == (0, 2500)
+
+
+def test_pay_12_a_refund_of_ours_is_known_by_its_metadata_and_a_failed_stranger_is_no_news() -> None:
+    at, _ = refunded(books(*paid(invoice(6250, "inv_a"))), None)
+    ours = replace(POSTED, refund_id=at.refunds[0].refund_id)
+    at, written = found(at, ours, RefundEvidence(RefundState.FAILED, "", "re_9", 6250))
+    assert (len(at.refunds), at.refunds[0].state) == (1, RefundState.POSTED)
+    assert kinds(tuple(written)) == [FactKind.REFUND_POSTED]
+
+
+def test_pay_12_staff_and_dashboard_at_once_pay_back_once() -> None:
+    """Ours is on its way when somebody refunds the same payment in the dashboard: Stripe refuses ours."""
+    at, _ = refunded(books(*paid(invoice(6250, "inv_a"))), None)
+    at, _ = found(at, RefundEvidence(RefundState.POSTED, "", "re_7", 6250))
+    at = replace(at, refunds=tuple(sorted(at.refunds, key=lambda r: r.cause, reverse=True)))
+    assert at.refunds[0].cause is RefundCause.STAFF
+    at, _ = told(at, replace(FAILED, stripe_id="", reason="charge_already_refunded"))
+    assert (at.invoices[0].refunded, at.account.credit, refundable(at, at.invoices[0])) == (6250, 0, 0)

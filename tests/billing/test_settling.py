@@ -22,10 +22,12 @@ from billing.payment import (
     CardDetails,
     Enrolment,
     Evidence,
+    Part,
     next_look_up,
 )
 from billing.plan import InstalmentStatus, Plan, PlanStatus, schedule
 from billing.ports import Check, Insert, Refused, Write
+from billing.refund import RefundCause
 from billing.settling import settle, start_charge, start_checkout, start_setup
 from tests.billing.examples import (
     BY_HAND,
@@ -192,7 +194,7 @@ def test_posted_evidence_after_a_failure_is_booked() -> None:
     assert (at.invoices[0].status, at.invoices[0].due) == ("paid", None)
 
 
-def test_a_second_payment_of_one_invoice_becomes_credit() -> None:
+def test_pay_12_a_second_payment_of_one_invoice_goes_back_by_itself() -> None:
     """Money that exceeds what is owed is the client's: the lost attempt of yesterday arrives after today's."""
     at, first = charging(announced(6250))
     at, _ = told(at, first.number, replace(SOFT, decline="", reason="never_reached"))
@@ -201,18 +203,37 @@ def test_a_second_payment_of_one_invoice_becomes_credit() -> None:
     at = after(at, writes)
     at, _ = told(at, second.number, posted(6250))
     at, writes_late = told(at, first.number, posted(6250))
-    assert (at.invoices[0].paid, at.account.credit, at.balance) == (6250, 6250, 0)
-    assert at.attempt(first.number).excess == 6250  # type: ignore[union-attr]
-    assert {(e.book, e.amount) for e in entries(tuple(writes_late))} == {(Book.CLEARING, 6250), (Book.CREDIT, -6250)}
+    assert (at.invoices[0].paid, at.account.credit, at.balance) == (6250, 0, 0)
+    late = at.attempt(first.number)
+    assert late is not None
+    assert (late.excess, late.paid_parts) == (6250, ())
+    assert [(e.book, e.amount) for e in entries(tuple(writes_late))] == [
+        (Book.CLEARING, 6250),
+        (Book.CREDIT, -6250),
+        (Book.CREDIT, 6250),
+        (Book.REFUNDS, -6250),
+    ]
+    (refund,) = at.refunds
+    assert (refund.cause, refund.payment, refund.amount, refund.parts) == (RefundCause.OVERPAID, first.number, 6250, ())
+    assert kinds(tuple(writes_late)) == [FactKind.PAYMENT_POSTED, FactKind.REFUND_STARTED]
 
 
 @pytest.mark.parametrize("change", [{"void": True}, {"moved": 6250}, {"written_off": 6250}])
-def test_money_for_an_invoice_that_is_gone_meanwhile_becomes_credit(change: dict[str, Any]) -> None:
+def test_pay_12_money_for_an_invoice_that_is_gone_meanwhile_goes_back(change: dict[str, Any]) -> None:
     at, attempt = charging(announced(6250))
     gone = replace(at.invoices[0], **change)
     at = replace(at, invoices=(gone,))
     at, _ = told(at, attempt.number, posted(6250))
-    assert (at.account.credit, at.invoices[0].paid) == (6250, 0)
+    assert (at.account.credit, at.invoices[0].paid, at.refunds[0].amount) == (0, 0, 6250)
+
+
+def test_pay_12_only_what_was_too_much_goes_back() -> None:
+    """$62.50 arrive where $20.00 are still owed."""
+    at, attempt = charging(announced(6250))
+    at = replace(at, invoices=(replace(at.invoices[0], written_off=4250),))
+    at, _ = told(at, attempt.number, posted(6250))
+    assert (at.invoices[0].paid, at.refunds[0].amount, at.account.credit) == (2000, 4250, 0)
+    assert at.attempts[0].paid_parts == (Part("inv_session", 2000),)
 
 
 def test_a_charge_under_review_is_booked_when_it_posts_and_not_retried_when_it_fails() -> None:
@@ -280,7 +301,7 @@ def test_evidence_in_any_order_and_any_number_of_times_ends_in_the_same_books(he
 
 
 @given(st.lists(st.integers(1, 9000), min_size=1, max_size=5), st.integers(1, 60000), st.lists(EVIDENCE, max_size=4))
-def test_every_cent_that_arrived_is_paid_or_credited_once(
+def test_every_cent_that_arrived_is_paid_or_on_its_way_back_once(
     amounts: list[int], arrived: int, noise: list[Evidence]
 ) -> None:
     """Invariants 1 and 2: whatever amount Stripe reports, however often."""
@@ -288,7 +309,9 @@ def test_every_cent_that_arrived_is_paid_or_credited_once(
     at, attempt = paying(*(invoice(amount, f"inv_{n}") for n, amount in enumerate(amounts)))
     quiet = [e for e in noise if e.state is not AttemptState.POSTED]
     at, writes = told(at, attempt.number, *quiet, posted(arrived), *noise, posted(arrived))
-    assert sum(i.paid for i in at.invoices) + at.account.credit == arrived
+    assert sum(i.paid for i in at.invoices) + sum(r.amount for r in at.refunds) == arrived
+    assert sum(p.amount for p in at.attempts[0].paid_parts) == sum(i.paid for i in at.invoices)
+    assert at.account.credit == 0
     assert at.balance == sum(amounts) - sum(i.paid for i in at.invoices)
     booked = entries(tuple(writes))
     assert sum(e.amount for e in booked) == 0

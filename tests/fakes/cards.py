@@ -1,20 +1,27 @@
-"""Stripe in memory, as a charge sees it: it keeps idempotency keys and moves the money it says it moved.
+"""Stripe in memory, as money on its way sees it: it keeps idempotency keys and moves the money it says it moved.
 
-A card behaves as `cards[payment_method]` says; `fault` breaks the next call once, in one of the ways that matter:
+A card behaves as `cards[payment_method]` says; `fault` breaks the next charge or refund once, in one of the ways that
+matter:
 
 | fault | what Stripe did | what we hear |
 |---|---|---|
-| `lost_response` | the charge | not knowing |
+| `lost_response` | what it was asked | not knowing |
 | `drop` | nothing | not knowing |
 | `429` | nothing | TryAgain |
 | `crash_before` | nothing | our process ends |
-| `crash_after` | the charge | our process ends |
+| `crash_after` | what it was asked | our process ends |
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
+from billing.dispute import DisputeEvidence, DisputeState
 from billing.payment import Attempt, AttemptKind, AttemptState, CardDetails, Evidence
-from billing.ports import Checkout, TryAgain
+from billing.ports import Checkout, Owner, TakenBack, TryAgain
+from billing.refund import Refund, RefundEvidence, RefundState
+
+Answer = TypeVar("Answer")
 
 
 class Crash(Exception):
@@ -32,7 +39,11 @@ class HostedPage:
 
 @dataclass
 class FakeCards:
-    """`taken`: the money moved, in order, as (attempt id, cents). `asked`: every charge request that arrived."""
+    """`taken`: the money moved, in order, as (attempt id, cents). `asked`: every charge request that arrived.
+
+    `refunds`, `disputes`: what went back, by payment intent, oldest first · `refund_state`: what a new refund is at
+    once · `refunds_asked`: every refund request that arrived.
+    """
 
     cards: dict[str, str] = field(default_factory=dict)
     fault: str = ""
@@ -40,6 +51,10 @@ class FakeCards:
     asked: list[Attempt] = field(default_factory=list)
     pages: dict[str, HostedPage] = field(default_factory=dict)
     customers: list[tuple[str, str]] = field(default_factory=list)
+    refunds: dict[str, list[RefundEvidence]] = field(default_factory=dict)
+    disputes: dict[str, list[DisputeEvidence]] = field(default_factory=dict)
+    refund_state: RefundState = RefundState.POSTED
+    refunds_asked: list[Refund] = field(default_factory=list)
     _answers: dict[str, tuple[Attempt, Evidence]] = field(default_factory=dict)
 
     def ensure_customer(self, practice: str, client: str) -> str:
@@ -51,6 +66,11 @@ class FakeCards:
     def charge(self, attempt: Attempt) -> Evidence:
         """Create and confirm: once per key, whatever the number of requests."""
         self.asked.append(attempt)
+        evidence = self._faulty(lambda: self._once(attempt))
+        return evidence or Evidence(AttemptState.UNKNOWN, reason="no_answer")
+
+    def _faulty(self, do: Callable[[], Answer]) -> Answer | None:
+        """What Stripe answers under the armed fault; None where no answer comes."""
         fault, self.fault = self.fault, ""
         match fault:
             case "crash_before":
@@ -58,14 +78,14 @@ class FakeCards:
             case "429":
                 raise TryAgain("too many requests")
             case "drop":
-                return Evidence(AttemptState.UNKNOWN, reason="no_answer")
-        evidence = self._once(attempt)
+                return None
+        answer = do()
         match fault:
             case "crash_after":
                 raise Crash
             case "lost_response":
-                return Evidence(AttemptState.UNKNOWN, reason="no_answer")
-        return evidence
+                return None
+        return answer
 
     def _once(self, attempt: Attempt) -> Evidence:
         known = self._answers.get(attempt.attempt_id)
@@ -130,3 +150,72 @@ class FakeCards:
         if page.state == "open":
             self.pages[attempt.session_id] = replace(page, state="expired")
         return self.read_checkout(attempt)
+
+    # ------------------------------------------------------------------------------------------- money going back
+
+    def refund(self, refund: Refund) -> RefundEvidence:
+        """Send money back, once per refund, whatever the number of requests."""
+        self.refunds_asked.append(refund)
+        evidence = self._faulty(lambda: self._refund_once(refund))
+        return evidence or RefundEvidence(RefundState.UNKNOWN, refund.refund_id, reason="no_answer")
+
+    def _refund_once(self, refund: Refund) -> RefundEvidence:
+        known = self.find_refund(refund)
+        if known is not None:
+            assert known.amount == refund.amount, "the same key with other parameters"
+            return known
+        if any(d.state is not DisputeState.WON for d in self.disputes.get(refund.intent_id, [])):
+            return RefundEvidence(RefundState.FAILED, refund.refund_id, reason="charge_disputed")
+        if refund.amount > self.left_of(refund.intent_id):
+            return RefundEvidence(RefundState.FAILED, refund.refund_id, reason="charge_already_refunded")
+        return self.add_refund(refund.intent_id, refund.amount, refund.refund_id)
+
+    def add_refund(self, intent: str, amount: int, refund_id: str = "") -> RefundEvidence:
+        """A refund comes to be; without our id somebody made it in the dashboard."""
+        count = sum(map(len, self.refunds.values()))
+        evidence = RefundEvidence(self.refund_state, refund_id, f"re_{count + 1}", amount)
+        self.refunds.setdefault(intent, []).append(evidence)
+        return evidence
+
+    def decide_refund(self, stripe_id: str, state: RefundState, reason: str = "") -> None:
+        """The bank has decided about a refund."""
+        for known in self.refunds.values():
+            known[:] = [replace(r, state=state, reason=reason) if r.stripe_id == stripe_id else r for r in known]
+
+    def left_of(self, intent: str) -> int:
+        """What Stripe still has of a payment, in cents."""
+        received = sum(cents for attempt_id, cents in self.taken if f"pi_{attempt_id}" == intent)
+        gone = [r.amount for r in self.refunds.get(intent, []) if r.state is not RefundState.FAILED]
+        return received - sum(gone) - sum(d.withdrawn for d in self.disputes.get(intent, []))
+
+    def find_refund(self, refund: Refund) -> RefundEvidence | None:
+        """What became of a refund, if it ever arrived."""
+        of_payment = self.refunds.get(refund.intent_id, [])
+        return next((r for r in of_payment if refund.refund_id == r.refund_id or refund.stripe_id == r.stripe_id), None)
+
+    def taken_back(self, intent_id: str) -> TakenBack:
+        """Everything that went back of a payment."""
+        return TakenBack(tuple(self.refunds.get(intent_id, ())), tuple(self.disputes.get(intent_id, ())))
+
+    def owner_of(self, intent_id: str) -> Owner | None:
+        """Whose payment it is."""
+        attempts = [attempt for attempt, _ in self._answers.values()] + [page.attempt for page in self.pages.values()]
+        ours = (a for a in attempts if f"pi_{a.attempt_id}" == intent_id)
+        return next((Owner(a.practice, a.client, a.number) for a in ours), None)
+
+    def open_dispute(self, intent: str, *, inquiry: bool = False) -> str:
+        """The client's bank takes what is left of the payment (an inquiry takes nothing) -> the dispute's id."""
+        count = sum(map(len, self.disputes.values()))
+        left = self.left_of(intent)
+        evidence = DisputeEvidence(f"du_{count + 1}", DisputeState.OPEN, left, 0 if inquiry else left, "fraudulent")
+        self.disputes.setdefault(intent, []).append(evidence)
+        return evidence.dispute_id
+
+    def decide_dispute(self, dispute_id: str, state: DisputeState) -> None:
+        """The bank has decided: a dispute that is won gives the money back."""
+        for known in self.disputes.values():
+            known[:] = [_decided(d, state) if d.dispute_id == dispute_id else d for d in known]
+
+
+def _decided(dispute: DisputeEvidence, state: DisputeState) -> DisputeEvidence:
+    return replace(dispute, state=state, withdrawn=0 if state is DisputeState.WON else dispute.withdrawn)

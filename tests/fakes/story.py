@@ -15,6 +15,7 @@ from billing.account import Account, Books
 from billing.autopay import CONSENT_HASH, CONSENT_VERSION
 from billing.claim import ClaimResult, SubmittedClaim
 from billing.claim_state import ClaimState, Hold, ReceivedResult, Submission, claim_state_key
+from billing.draft import Draft
 from billing.facts import ROUTES, Fact, Message
 from billing.ids import claim_pk, facts_pk, holds_pk
 from billing.invoice import Invoice
@@ -24,9 +25,12 @@ from billing.plan import Plan
 from billing.planning import Agreement
 from billing.policy import Practice
 from billing.ports import Insert, TryAgain, Update
+from billing.refunding import refund_invoice
+from billing.stripe_event import StripeEvent
 from functions.charge_autopay import flow as charge_autopay
 from functions.create_plan import flow as create_plan
 from functions.issue_invoice import flow as issue_invoice
+from functions.pay_back import flow as pay_back
 from functions.send_email import flow as send_email
 from functions.serve_client import hosted
 from functions.serve_practice import flow as serve_practice
@@ -54,6 +58,7 @@ class Story:
         self.copies = copies
         self.dead: list[tuple[str, Message]] = []
         self._relayed = 0
+        self._webhooks = 0
         self._waiting: deque[tuple[str, Message, int]] = deque()
         cards = (Insert(VISA),) if account.default_card == VISA.card_id else ()
         self.store.commit(Insert(practice), Insert(PROVIDER), Insert(CONTACT), Insert(account), *cards)
@@ -114,6 +119,36 @@ class Story:
         self.settle()
         return self.books.plans[-1]
 
+    def refund(self, invoice_id: str, amount: int | None = None, request: str = "req_1") -> None:
+        """Staff send money back."""
+        self.start_refund(invoice_id, amount, request)
+        self.settle()
+
+    def start_refund(self, invoice_id: str, amount: int | None = None, request: str = "req_1") -> None:
+        """Staff have asked for it; nobody has sent it yet."""
+        books = self.books
+        invoice = books.invoice(invoice_id)
+        assert invoice is not None
+        draft = Draft(books, self.now, "staff", request)
+        refund_invoice(draft, invoice, amount, request)
+        self.store.commit(*draft.writes())
+
+    def webhook(self, event_type: str, number: int = 0, intent: str = "", event_id: str = "") -> None:
+        """Stripe's webhook about that attempt, or about that payment where the object has none of our metadata."""
+        self._webhooks += 1
+        event = StripeEvent(
+            event_id or f"evt_{self._webhooks}",
+            event_type,
+            intent,
+            "riverbend" if number else "",
+            "ana" if number else "",
+            number,
+            self.now,
+            0,
+        )
+        self.store.commit(Insert(event))
+        self.settle()
+
     def change(self, row: Account | Invoice | Practice) -> None:
         """Something is changed by a part of the product that this story does not tell about."""
         self.store.commit(Update(replace(row, version=row.version + 1)))
@@ -156,6 +191,8 @@ class Story:
                 send_email.run(message, store=self.store, mailer=self.mailer, now=self.now)
             case "settle_payment":
                 settle_payment.run(message, store=self.store, cards=self.cards, now=self.now)
+            case "pay_back":
+                pay_back.run(message, store=self.store, cards=self.cards, now=self.now)
             case _:
                 raise AssertionError(f"{verb} has no part in this story")
 

@@ -20,7 +20,7 @@ from tests.billing.claim_examples import OWES_62_50, SUBMITTED
 from tests.billing.examples import NOW, announced
 from tests.fakes.story import Story
 
-VERBS = ("issue_invoice", "charge_autopay", "send_email", "settle_payment")
+VERBS = ("issue_invoice", "charge_autopay", "send_email", "settle_payment", "pay_back")
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 
 

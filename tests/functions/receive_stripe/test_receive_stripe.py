@@ -10,7 +10,7 @@ import pytest
 
 from billing.payment import Attempt, AttemptKind, Part
 from billing.ports import TryAgain, Write
-from billing.stripe_event import StripeEvent
+from billing.stripe_event import ABOUT_MONEY_GOING_BACK, StripeEvent
 from edges import container
 from edges.card_gateway import StripeCards
 from functions.receive_stripe.flow import KEPT, Outcome, Received, Unreadable, run
@@ -144,6 +144,24 @@ def test_an_object_of_somebody_else_on_the_same_stripe_account_is_not_stored(
     store: MemoryStore, metadata: object
 ) -> None:
     assert run(event(metadata=metadata), store=store, now=NOON).outcome is Outcome.NOT_OURS
+    assert store.rows() == []
+
+
+@pytest.mark.parametrize("event_type", sorted(ABOUT_MONEY_GOING_BACK))
+def test_pay_12_news_of_money_going_back_is_kept_by_our_metadata_or_by_the_payment_it_names(
+    store: MemoryStore, event_type: str
+) -> None:
+    """A dispute (PAY-13) carries no metadata, and neither does a refund of Stripe's dashboard."""
+    assert run(event(event_type), store=store, now=NOON).outcome is Outcome.STORED
+    thing = {"id": "du_1", "metadata": {}, "payment_intent": "pi_7"}
+    body = json.dumps({"id": "evt_2", "type": event_type, "data": {"object": thing}}).encode()
+    assert run(body, store=store, now=NOON).outcome is Outcome.STORED
+    kept = {row.event_id: (row.object_id, row.practice) for row in store.rows() if isinstance(row, StripeEvent)}
+    assert kept == {"evt_1": ("pi_1", "elm_street"), "evt_2": ("pi_7", "")}
+
+
+def test_money_going_back_that_names_no_payment_is_none_of_ours(store: MemoryStore) -> None:
+    assert run(event("refund.updated", metadata={}), store=store, now=NOON).outcome is Outcome.NOT_OURS
     assert store.rows() == []
 
 

@@ -1,0 +1,18 @@
+"""A refund was started, or one that is on its way is due to be looked at."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from billing.facts import Message
+from edges import aws, container
+from edges.sqs import each_record
+from functions.pay_back import flow
+
+
+def handler(event: Mapping[str, Any], _context: object) -> dict[str, list[dict[str, str]]]:
+    """A batch of the queue -> which of its records failed."""
+    return each_record(event, _look, aws.client("sqs"))
+
+
+def _look(message: Message) -> None:
+    flow.run(message, store=container.store(), cards=container.cards(), now=container.clock().now())
