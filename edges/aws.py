@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  #
 from botocore.session import Session
 
 from billing.ports import TryAgain
+from edges import deadline
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -22,14 +23,18 @@ if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
     from mypy_boto3_sqs import SQSClient
 
+CONNECT_SECONDS: Final = 2
+READ_SECONDS: Final = 6
 CONFIG: Final = Config(
-    connect_timeout=2,
-    read_timeout=8,
+    connect_timeout=CONNECT_SECONDS,
+    read_timeout=READ_SECONDS,
     retries={"mode": "standard", "total_max_attempts": 3},
     # Path style works with every endpoint, a local one included; there are no bucket names to resolve.
     s3={"addressing_style": "path"},
 )
-"""Three tries of at most 10 s fit into every function's time-out; what fails longer is redelivered instead."""
+"""Three tries, each begun only while it can end within the function's time-out; what fails longer is redelivered."""
+LAST_CALL: Final = "ChangeMessageVisibilityBatch"
+"""What a worker may still do when its time is over: tell the queue when to show failed records again."""
 
 THROTTLES: Final = frozenset(
     {
@@ -73,7 +78,15 @@ def client(service: str) -> Any:
 
 @cache
 def _client(service: str) -> Any:
-    return _session().create_client(service, config=CONFIG)
+    made = _session().create_client(service, config=CONFIG)
+    made.meta.events.register("before-send", _in_time)
+    return made
+
+
+def _in_time(event_name: str, **_: Any) -> None:
+    """Before each try of each call. Raises TryAgain when it could outlast the invocation."""
+    takes = CONNECT_SECONDS + READ_SECONDS
+    deadline.take(takes, takes, last=event_name.endswith(LAST_CALL))
 
 
 @cache

@@ -123,7 +123,7 @@ def _come_back_soon(records: Sequence[Mapping[str, Any]], client: "SQSClient") -
             client.change_message_visibility_batch(
                 QueueUrl=_queue_url(some[0]["eventSourceARN"], client), Entries=entries
             )
-        except (BotoCoreError, ClientError) as passing:
+        except (BotoCoreError, ClientError, TryAgain) as passing:
             log.warning("visibility not changed", records=len(some), **log.about(passing))
 
 

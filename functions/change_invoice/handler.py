@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from edges import container
+from edges import container, deadline
 from edges.http import Request, Response
 from edges.inbound.door import answered
 
 
-def handler(event: Mapping[str, Any], _context: object) -> Response:
+def handler(event: Mapping[str, Any], context: object) -> Response:
     """API Gateway's way in."""
+    deadline.answers(context)
     request = Request.of(event)
 
     def act() -> Response:

@@ -6,6 +6,7 @@ from typing import Any
 
 from billing.facts import Message
 from billing.ports import CardGateway, Store
+from edges import deadline
 from edges.aws import client, secret
 from edges.clock import Clock
 from edges.settings import Settings
@@ -14,9 +15,13 @@ from edges.store import DynamoStore
 from functions.create_plan import flow
 
 
-def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """A batch of the queue, or a call of the API gateway."""
-    return dict(_issue(event)) if "Records" in event else _answer(event)
+    if "Records" in event:
+        deadline.works(context)
+        return dict(_issue(event))
+    deadline.answers(context)
+    return _answer(event)
 
 
 def _issue(event: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:

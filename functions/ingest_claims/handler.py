@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from billing.ports import Blobs, Store
+from edges import deadline
 from edges.aws import client
 from edges.blobs import S3Blobs
 from edges.clock import Clock
@@ -18,8 +19,9 @@ from functions.ingest_claims.door import check
 from functions.ingest_claims.flow import Delivery, keep
 
 
-def handler(event: Mapping[str, Any], _context: object) -> Response:
+def handler(event: Mapping[str, Any], context: object) -> Response:
     """API Gateway's way in."""
+    deadline.answers(context)
     request = Request.of(event)
 
     def act() -> Response:

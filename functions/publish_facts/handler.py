@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from billing.ports import TryAgain
-from edges import container, log, metrics
+from edges import container, deadline, log, metrics
 from functions.publish_facts.flow import facts_of, routed
 
 
-def handler(event: Mapping[str, Any], _context: object) -> None:
+def handler(event: Mapping[str, Any], context: object) -> None:
     """Relay one batch. `relayed_through` is how an operator, and the local console, know how far the relay has come."""
+    deadline.works(context)
     records = event["Records"]
     facts = list(facts_of(records))
     try:

@@ -6,6 +6,7 @@ from typing import Any
 
 from billing.facts import Message
 from billing.ports import Blobs, Store
+from edges import deadline
 from edges.aws import client
 from edges.blobs import S3Blobs
 from edges.clock import Clock
@@ -15,8 +16,9 @@ from edges.store import DynamoStore
 from functions.read_claims import flow
 
 
-def handler(event: Mapping[str, Any], _context: object) -> dict[str, list[dict[str, str]]]:
+def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[str, str]]]:
     """The queue's way in: one slice per record."""
+    deadline.works(context)
     store, blobs, clock = _ports()
 
     def handle(message: Message) -> None:

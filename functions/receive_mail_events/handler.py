@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from billing.ports import TryAgain
-from edges import container, log
+from edges import container, deadline, log
 from functions.receive_mail_events.flow import run
 from functions.receive_mail_events.report import reports_of
 
 
-def handler(event: Mapping[str, Any], _context: object) -> None:
+def handler(event: Mapping[str, Any], context: object) -> None:
     """Take in every report of an SNS event."""
+    deadline.works(context)
     for report in reports_of(event):
         if report is None:
             log.info("mail report about no mail of ours")

@@ -5,18 +5,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from billing.ports import TryAgain
-from edges import aws, container, log, metrics
+from edges import aws, container, deadline, log, metrics
 from edges.http import Request, Response, busy, problem, respond
 from edges.metrics import Metric
 from functions.receive_stripe.flow import Unreadable, run
 from functions.receive_stripe.signature import Forged, verify
 
 
-def handler(event: Mapping[str, Any], _context: object) -> Response:
+def handler(event: Mapping[str, Any], context: object) -> Response:
     """200 when the event is kept, was kept before, or is of no use to us; 400 when it is not Stripe's or unreadable."""
+    deadline.answers(context)
     request = Request.of(event)
-    secret = aws.secret(container.settings().stripe_webhook_secret_id)
     try:
+        secret = aws.secret(container.settings().stripe_webhook_secret_id)
         verify(request.headers.get("stripe-signature", ""), request.body, secret, time.time())
         received = run(request.body, store=container.store(), now=container.clock().now())
     except Forged as forged:

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from billing.facts import Message
-from edges import aws, container
+from edges import aws, container, deadline
 from edges.sqs import each_record
 from functions.send_email import flow
 
 
-def handler(event: Mapping[str, Any], _context: object) -> dict[str, list[dict[str, str]]]:
+def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[str, str]]]:
     """A batch of the queue -> which of its records failed."""
+    deadline.works(context)
     return each_record(event, _look, aws.client("sqs"))
 
 

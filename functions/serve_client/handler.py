@@ -5,14 +5,21 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from edges import container
+from billing.ports import TryAgain
+from edges import container, deadline
 from edges.http import Request, Response
-from functions.serve_client.pages import Ports, serve
+from functions.serve_client.pages import Ports, come_back, serve
 
 
-def handler(event: Mapping[str, Any], _context: object) -> Response:
+def handler(event: Mapping[str, Any], context: object) -> Response:
     """One request of a browser -> one page."""
-    return serve(Request.of(event), _ports())
+    deadline.answers(context)
+    request = Request.of(event)
+    try:
+        ports = _ports()
+    except TryAgain as passing:  # the secret that links are signed with could not be read yet
+        return come_back(request, passing)
+    return serve(request, ports)
 
 
 @cache

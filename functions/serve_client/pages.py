@@ -97,6 +97,12 @@ def serve(request: Request, ports: Ports) -> Response:
     return response
 
 
+def come_back(request: Request, passing: TryAgain) -> Response:
+    """The answer where something passing kept the ports themselves from being made."""
+    log.warning("busy", step="/", **log.about(passing))
+    return _on_the_wire(request, Page("busy", {"base": request.path}, 503), "https:")
+
+
 def _answer(request: Request, ports: Ports, base: str, token: str, step: str) -> Answer:
     if not base:
         return Page("unknown_link", status=404)

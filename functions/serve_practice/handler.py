@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from billing.ports import Store
+from edges import deadline
 from edges.aws import client
 from edges.clock import Clock
 from edges.http import Request, Response, problem, respond
@@ -17,8 +18,9 @@ from functions.serve_practice.calls import Call
 from functions.serve_practice.router import NoSuchPath, WrongMethod, find
 
 
-def handler(event: Mapping[str, Any], _context: object) -> Response:
+def handler(event: Mapping[str, Any], context: object) -> Response:
     """API Gateway's way in, also for every path that nobody else serves."""
+    deadline.answers(context)
     request = Request.of(event)
 
     def act() -> Response:

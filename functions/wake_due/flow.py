@@ -20,8 +20,9 @@ from billing.ports import DueItem, Store
 
 LEASE = timedelta(minutes=5)
 PAGE = 100
-STOP_WITH_SECONDS_LEFT = 10.0
-"""A page takes about a second; what is left over is due next minute."""
+STOP_WITH_SECONDS_LEFT = 20.0
+"""A page takes about a second, and its last call must not be begun too late (edges/deadline.py); what is left over is
+due next minute."""
 
 Send = Callable[[Iterable[tuple[str, Message]]], int]
 

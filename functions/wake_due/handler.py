@@ -1,28 +1,23 @@
 """Every minute: what is due now -> work queues. The only schedule there is."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from billing.ports import TryAgain
-from edges import container, log, metrics
+from edges import container, deadline, log, metrics
 from functions.wake_due.flow import run
 
 
-class Context(Protocol):
-    """What is used of Lambda's context."""
-
-    def get_remaining_time_in_millis(self) -> int: ...
-
-
-def handler(_event: Mapping[str, Any], context: Context) -> dict[str, int | bool]:
+def handler(_event: Mapping[str, Any], context: object) -> dict[str, int | bool]:
     """Sweep once and tell what was done."""
+    deadline.works(context)
     now = container.clock().now()
     try:
         swept = run(
             store=container.store(),
             send=container.queues().send,
             shards=container.settings().due_shards,
-            seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+            seconds_left=deadline.seconds_left,
             now=now,
         )
     except TryAgain as passing:

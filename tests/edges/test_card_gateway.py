@@ -12,7 +12,13 @@ import stripe
 
 from billing.payment import Attempt, AttemptKind, AttemptState, CardDetails, Part
 from billing.ports import TryAgain
-from edges.card_gateway import API_VERSION, RETRIES, TIMEOUT_SECONDS, StripeCards, stripe_client
+from edges.card_gateway import (
+    API_VERSION,
+    RETRIES,
+    InTime,
+    StripeCards,
+    stripe_client,
+)
 from infra.local.stripe import EmbeddedStripe
 from infra.local.stripe.faults import Fault, FaultKind
 from infra.local.stripe.sdk import BASE_URL, InProcessHTTPClient
@@ -476,7 +482,7 @@ def test_every_request_names_the_pinned_version_which_is_the_sdks_own(world: Wor
 
 def test_the_client_pins_time_out_retries_and_address() -> None:
     client = stripe_client("sk_test_x", "http://127.0.0.1:9")
-    assert vars(client._requestor._client)["_timeout"] == TIMEOUT_SECONDS
+    assert type(client._requestor._client) is InTime
     assert client._requestor._options.max_network_retries == RETRIES
     assert client._requestor._options.base_addresses["api"] == "http://127.0.0.1:9"
     assert stripe_client("sk_test_x", "")._requestor._options.base_addresses["api"] == "https://api.stripe.com"

@@ -186,7 +186,7 @@ def test_there_is_one_client_of_a_service_with_pinned_patience(monkeypatch: pyte
     client = aws.client("sqs")
     assert aws.client("sqs") is client
     pinned = vars(client.meta.config)
-    assert (pinned["connect_timeout"], pinned["read_timeout"]) == (2, 8)
+    assert (pinned["connect_timeout"], pinned["read_timeout"]) == (2, 6)
     assert pinned["retries"] == {"mode": "standard", "total_max_attempts": 3}
     client.close()
     aws._client.cache_clear()

@@ -11,7 +11,7 @@ import pytest
 from billing.payment import Attempt, AttemptKind, Part
 from billing.ports import TryAgain, Write
 from billing.stripe_event import ABOUT_MONEY_GOING_BACK, StripeEvent
-from edges import container
+from edges import aws, container
 from edges.card_gateway import StripeCards
 from functions.receive_stripe.flow import KEPT, Outcome, Received, Unreadable, run
 from functions.receive_stripe.handler import handler
@@ -220,6 +220,17 @@ def test_a_webhook_that_the_table_was_too_busy_for_is_asked_for_again_and_counte
     monkeypatch.setattr(container, "store", Throttled)
     assert handler(signed(event()), None)["statusCode"] == 503
     assert metrics_in(capsys.readouterr().out) == [("WebhooksNotKept", 1)]
+
+
+def test_a_webhook_whose_secret_cannot_be_read_yet_is_asked_for_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def throttled(_: str) -> str:
+        raise TryAgain("AWS: ThrottlingException")
+
+    with monkeypatch.context() as down:
+        down.setattr(aws, "secret", throttled)
+        assert handler(signed(event()), None)["statusCode"] == 503
 
 
 def test_the_embedded_stripes_own_webhooks_are_understood(stage: Stage) -> None:

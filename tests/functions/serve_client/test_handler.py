@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from billing.ports import Insert
+from billing.ports import Insert, TryAgain
 from edges import aws, container
 from edges.links import Links
 from functions.serve_client import handler as entry
@@ -78,3 +78,17 @@ def test_the_example_event_opens_the_page_of_the_client(link: str) -> None:
 def test_the_example_event_as_it_stands_is_a_link_of_nobody(link: str) -> None:
     answer = entry.handler(json.loads(EXAMPLE.read_text()), None)
     assert answer["statusCode"] == 404
+
+
+def test_while_the_links_secret_cannot_be_read_a_person_is_asked_to_come_back(
+    link: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def throttled(_: str) -> str:
+        raise TryAgain("AWS: ThrottlingException")
+
+    monkeypatch.setattr(aws, "secret", throttled)
+    entry._ports.cache_clear()
+    container.links.cache_clear()
+    answer = entry.handler(event(link, "GET", rawPath=link, body=""), None)
+    assert (answer["statusCode"], answer["headers"]["retry-after"]) == (503, "60")
+    assert answer["headers"]["content-type"].startswith("text/html")
