@@ -83,12 +83,13 @@ class AccountRows:
         return cls(books, tuple(facts), consents, tuple(postings))
 
 
-def check_account(rows: AccountRows, practice: Practice) -> list[Broken]:
-    """Every invariant that one account's own rows can show: 1 to 5."""
+def check_account(rows: AccountRows, practice: Practice, charges_since: datetime | None = None) -> list[Broken]:
+    """Every invariant that one account's own rows can show: 1 to 5. `charges_since`: older charges are not judged; by
+    what the practice's policy says today, which is not what it said then, an old one could look wrong."""
     return [
         *entries_balance(rows.facts),
         *amounts_follow_from_entries(rows),
-        *charges_were_allowed(rows, practice),
+        *charges_were_allowed(rows, practice, charges_since),
         *nothing_goes_back_twice(rows.books),
         *attempts_are_exclusive(rows.books),
         *instalments_sum(rows.books),
@@ -171,7 +172,7 @@ def _shares_add_up(books: Books) -> Iterator[Broken]:
 # -------------------------------------------------------------------------------------------------- 3 and 4: charges
 
 
-def charges_were_allowed(rows: AccountRows, practice: Practice) -> Iterator[Broken]:
+def charges_were_allowed(rows: AccountRows, practice: Practice, since: datetime | None = None) -> Iterator[Broken]:
     """3: no more than owed, not twice; and each automatic charge with consent, within the cap, after its notice."""
     paid: Counter[str] = Counter()
     for attempt in rows.books.attempts:
@@ -179,7 +180,7 @@ def charges_were_allowed(rows: AccountRows, practice: Practice) -> Iterator[Brok
             paid.update({part.invoice_id: part.amount for part in attempt.paid_parts})
             if attempt.excess:
                 yield Broken(3, attempt.attempt_id, f"took {attempt.excess} more than was owed")
-        if attempt.channel is AttemptKind.AUTOPAY:
+        if attempt.channel is AttemptKind.AUTOPAY and (since is None or attempt.started_at >= since):
             yield from _charge_was_allowed(attempt, rows, practice)
     for invoice in rows.books.invoices:
         most = invoice.amount + invoice.disputed_back  # what a lost dispute took is paid again

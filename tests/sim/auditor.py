@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from billing.account import Books
 from billing.facts import FactKind
-from billing.invariants import AccountRows
+from billing.ids import client_of
+from billing.invariants import CLOCKS_DIFFER, AccountRows
 from billing.invoice import Source
 from billing.notice import NoticeKind
 from billing.payment import Attempt, AttemptState
+from functions.change_invoice.flow import Order
 
 if TYPE_CHECKING:
     from tests.sim.world import World
 
+Did = tuple[str, str, int]
+"""A change that staff were told is done: the client, the invoice, the cents that are owed no more."""
 UNDER_WAY = timedelta(minutes=2)
 """A charge that was being sent when a client said stop may still arrive; one sent later than this may not."""
 NOTICE = timedelta(hours=4)
@@ -38,11 +42,20 @@ class Auditor:
         self.turned_off: defaultdict[str, list[datetime]] = defaultdict(list)
         self.stopped: defaultdict[str, list[datetime]] = defaultdict(list)
         self.steady: set[str] = set()
+        self.online: list[tuple[datetime, bool]] = []
+        self.orders: dict[str, Did] = {}
         self._bounced: dict[str, datetime] = {}
 
     def may_bill(self, claim_id: str, client: str, *amounts: int) -> None:
         """The claim becomes an invoice of one of these amounts; 0 among them: or none."""
         self.claims[claim_id] = (client, set(amounts))
+
+    def was_done(self, order: Order, amount: int) -> None:
+        """Staff were told that their order is done, for so many cents; told again, it is the same."""
+        client = client_of(order.invoice_id) or ""
+        did = (client, order.invoice_id, amount)
+        if self.orders.setdefault(order.idempotency_key, did) != did:
+            self._fail(client, f"{order.idempotency_key} did {self.orders[order.idempotency_key]}, and now {did}")
 
     def audit(self) -> None:
         """Everything is concluded: compare, and stop at the first difference."""
@@ -51,7 +64,8 @@ class Auditor:
             account = self._world.judge.account(self._practice, client)
             books = account.books
             taken = self._world.stripe.payments(self._practice, client)
-            owed = sum(self._billed(client, books)) - sum(payment.amount for payment in taken)
+            forgiven = sum(amount for whose, _, amount in self.orders.values() if whose == client)
+            owed = sum(self._billed(client, books)) - sum(payment.amount for payment in taken) - forgiven
             if (books.balance, books.account.credit) != (owed, 0):
                 self._fail(client, f"owes {owed}; our books say {books.balance} and credit {books.account.credit}")
             if client in self.steady and self._reachable():
@@ -109,6 +123,8 @@ class Auditor:
         agreed = max((a for a in self.agreed[client] if a <= at), default=None)
         if agreed is None or any(agreed < off < at - UNDER_WAY for off in self.turned_off[client]):
             self._fail(client, f"{intent['id']} at {at} after automatic payments were turned off, or never agreed to")
+        if not self._was_online(at):
+            self._fail(client, f"{intent['id']} at {at}, while the practice took no payments online")
         for part in attempt.parts:
             invoice = books.invoice(part.invoice_id)
             assert invoice is not None
@@ -117,17 +133,26 @@ class Auditor:
             if not invoice.plan_id:
                 self._judge_notice(client, intent["id"], part.invoice_id, at)
 
+    def _was_online(self, at: datetime) -> bool:
+        """Whether the practice took payments online at some moment of the last minutes (PAY-10)."""
+        before = [on for when, on in self.online if when < at - UNDER_WAY]
+        return (before or [True])[-1] or any(on for when, on in self.online if at - UNDER_WAY <= when <= at)
+
     def _judge_notice(self, client: str, intent_id: str, invoice_id: str, at: datetime) -> None:
         """The charge's own notice was accepted 4 h before, named no later moment, did not come back, and the client did
         not stop what it announced."""
         notices = []
         for mail in self._world.mailbox.mails:
-            if mail.letter.kind is NoticeKind.CHARGE_NOTICE and mail.letter.client == client and mail.at <= at - NOTICE:
+            if (
+                mail.letter.kind is NoticeKind.CHARGE_NOTICE
+                and mail.letter.client == client
+                and mail.at <= at - NOTICE + CLOCKS_DIFFER
+            ):
                 posting = self._world.posting(mail.letter, mail.notice_id)
                 came_back = self._bounced.get(posting.key.sk, at)
                 if invoice_id in posting.invoice_ids and came_back >= at - UNDER_WAY:
                     notices.append(mail)
-        if not any(m.letter.moment is not None and m.letter.moment <= at for m in notices):
+        if not any(m.letter.moment is not None and m.letter.moment <= at + CLOCKS_DIFFER for m in notices):
             self._fail(client, f"{intent_id} charges {invoice_id} at {at}, and no notice said so")
         newest = max(m.at for m in notices)
         for stop in self.stopped[invoice_id]:

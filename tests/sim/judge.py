@@ -5,12 +5,13 @@ single moment shows: when an invoice was settled.
 """
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NoReturn
 
 from billing.claim_state import ClaimState, Hold, ReceivedResult
 from billing.ids import Key, account_pk, claim_pk, facts_pk, holds_pk, practice_key
 from billing.invariants import (
+    CLOCKS_DIFFER,
     AccountRows,
     Broken,
     asks_for_what_is_paid,
@@ -78,6 +79,7 @@ class Judge:
         self._touched_accounts: set[tuple[str, str]] = set()
         self._touched_claims: set[tuple[str, str]] = set()
         self._settled: dict[Key, int] = {}
+        self._policy_since: datetime | None = None
 
     # ---- what passes by ----
 
@@ -95,6 +97,10 @@ class Judge:
                 self._settled.pop(key, None)
             else:
                 self._settled.setdefault(key, commit)
+
+    def policy_changed(self) -> None:
+        """The practice chose something else: every charge up to now was judged by what it chose before."""
+        self._policy_since = self._world.now + CLOCKS_DIFFER
 
     def leaves_for_stripe(self, request: str) -> None:
         """A request on its way to Stripe: opaque ids and amounts only."""
@@ -159,7 +165,8 @@ class Judge:
     def check_account(self, practice: str, client: str, *, concluded: bool) -> None:
         """Invariants 1 to 5, on one account."""
         if client:
-            self.require(check_account(self.account(practice, client), self.practice(practice)))
+            rows = self.account(practice, client)
+            self.require(check_account(rows, self.practice(practice), self._policy_since))
 
     def check_claim(self, practice: str, claim_id: str, *, concluded: bool) -> None:
         """Invariants 6 and 11, on one claim."""

@@ -4,7 +4,7 @@ Everything a person does on our side goes through the pay page's production flow
 Stripe's page happens at the embedded Stripe, without any of our code.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
@@ -15,8 +15,9 @@ from billing.autopay import CONSENT_VERSION
 from billing.ids import account_key
 from billing.notice import Letter, NoticeKind
 from billing.payment import Card
+from billing.ports import Refused
 from functions.serve_client import flow as pay_page
-from functions.serve_client.door import SeeOther, Visit, csrf_token
+from functions.serve_client.door import Page, SeeOther, Visit, csrf_token
 from functions.serve_client.forms import Form
 from tests.sim.agenda import Thing
 from tests.sim.auditor import Auditor
@@ -25,6 +26,9 @@ from tests.sim.world import World
 
 ALL = "all"
 GOOD_CARD = "4242424242424242"
+OTHER_CARDS = ("5555555555554444", "378282246310005", "6011111111111117")
+HEALTH_CARD = "4000777000000005"
+"""It tells Stripe that it belongs to a health savings account: it can pay, and never be enrolled (PAY-6)."""
 PERSISTENCE = 3
 """How often a person presses a button again that showed an error."""
 
@@ -42,6 +46,8 @@ class Habits:
     turns_off: float = 0.0
     mistypes: float = 0.0
     asks_for_plan: float = 0.0
+    swaps_card: float = 0.0
+    has_health_card: float = 0.0
 
 
 @dataclass
@@ -83,6 +89,8 @@ class Person:
         assert letter.moment is not None
         what, habits = self.rng.random(), self.habits
         minutes_before = letter.moment - timedelta(minutes=20 * self.rng.random() - 2)
+        if self.rng.random() < 0.3:
+            minutes_before = letter.moment - timedelta(seconds=1) * self.rng.choice((-1, 0.1, 1, 2))
         if what < habits.pays_before_charge:
             self.later(minutes_before, f"pays {invoice_id} before its charge", lambda p: self.pay(p, invoice_id))
         elif what < habits.pays_before_charge + habits.stops:
@@ -90,6 +98,8 @@ class Person:
             self.later(when, f"stops the charge of {invoice_id}", lambda ports: self.stop(ports, invoice_id))
         elif what < habits.pays_before_charge + habits.stops + habits.turns_off:
             self.later(self.rng.choice((soon, minutes_before)), "turns autopay off", self.turn_off)
+        elif self.rng.random() < habits.swaps_card:
+            self.later(self.rng.choice((soon, minutes_before)), "takes another card", self.swap_card)
 
     def later(self, when: datetime, what: str, act: Any) -> None:
         """Do it then, and press the button again where the page showed an error."""
@@ -102,16 +112,20 @@ class Person:
 
     # ---- on our page ----
 
+    def _at_the_door(self) -> Visit:
+        account = self.world.store.get(account_key(self.practice, self.client))
+        assert isinstance(account, Account)
+        epoch, now = account.link_epoch, self.world.clock
+        return Visit(self.practice, self.client, epoch, "/pay/link", "http://pay.example", now, ip="192.0.2.1")
+
     def visit(self, ports: dict[str, Any]) -> tuple[Visit, Form]:
         """Through the phone check, with a fresh session: who comes, and a form with its token."""
-        world = self.world
-        account = world.store.get(account_key(self.practice, self.client))
-        assert isinstance(account, Account)
-        epoch, now = account.link_epoch, world.clock
-        at_the_door = Visit(self.practice, self.client, epoch, "/pay/link", "http://pay.example", now, ip="192.0.2.1")
+        at_the_door = self._at_the_door()
         answer = pay_page.check_phone(
             ports["store"], at_the_door, Form({"phone": [self.phone]}), f"{self.rng.getrandbits(256):064x}"
         )
+        if isinstance(answer, Page) and answer.name == "locked":
+            raise Refused("locked", "Somebody else tried too many numbers.", status=answer.status)
         assert isinstance(answer, SeeOther), f"{self.client} knows their own number, and got {answer}"
         inside = Visit(**{**vars(at_the_door), "session_id": answer.session_id})
         return inside, Form({"csrf": [csrf_token(answer.session_id)]})
@@ -129,8 +143,37 @@ class Person:
     def enrol(self, ports: dict[str, Any]) -> str:
         """Save a card for automatic payments, without paying."""
         visit, form = self.visit(ports)
-        answer = pay_page.set_up(ports["store"], ports["cards"], visit, Form({**form.fields, **self._agreement("")}))
-        return self._looks_at(answer, enrol=True)
+        agreed = {**form.fields, **self._agreement("")}
+        if self.rng.random() < self.habits.has_health_card:
+            return self._admits_a_health_card(ports, visit, agreed)
+        return self._looks_at(pay_page.set_up(ports["store"], ports["cards"], visit, Form(agreed)), enrol=True)
+
+    def _admits_a_health_card(self, ports: dict[str, Any], visit: Visit, agreed: Mapping[str, Sequence[str]]) -> str:
+        """Say that the card is an FSA or HSA card: the form comes back with what to do (PAY-6)."""
+        answer = pay_page.set_up(ports["store"], ports["cards"], visit, Form({**agreed, "card_kind": ["health"]}))
+        if not isinstance(answer, Page):
+            self.world.judge.fail(f"{self.client} declared a health card, and may enrol it: {answer}")
+        return "is told that a health card cannot be enrolled"
+
+    def swap_card(self, ports: dict[str, Any]) -> str:
+        """Enrol another card in place of the one on file; some take their health card and say nothing."""
+        self.card = HEALTH_CARD if self.rng.random() < self.habits.has_health_card else self.rng.choice(OTHER_CARDS)
+        return self.enrol(ports)
+
+    def is_guessed_by_a_stranger(self, ports: dict[str, Any]) -> str:
+        """Somebody who has the link tries numbers: five are looked at, then none, not even the right one (PAY-2)."""
+        visit = self._at_the_door()
+        looked_at = 0
+        for guess in range(8):
+            number = Form({"phone": [f"+1202555020{guess}"]})
+            answer = pay_page.check_phone(ports["store"], visit, number, f"{self.rng.getrandbits(256):064x}")
+            if isinstance(answer, SeeOther):
+                self.world.judge.fail(f"a wrong number opens the page of {self.client}")
+            looked_at += answer.status == 403
+        if looked_at > 5:
+            self.world.judge.fail(f"a stranger had {looked_at} guesses at the number of {self.client}")
+        self.world.met["stranger guesses"] += 1
+        return "locked out"
 
     def stop(self, ports: dict[str, Any], invoice_id: str) -> str:
         """Stop one announced charge."""
@@ -181,7 +224,7 @@ class Person:
 
         def submit(_ports: dict[str, Any]) -> str:
             outcome = self.world.stripe.embedded.complete_checkout(session, number=number)
-            if outcome.status == "complete" and enrol:
+            if outcome.status == "complete" and enrol and number != HEALTH_CARD:
                 self.auditor.agreed[self.client].append(self.world.now)
             return outcome.status
 

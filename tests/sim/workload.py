@@ -15,10 +15,8 @@ from billing.claim import SubmittedClaim, SubmittedLine
 from billing.claim_state import Submission
 from billing.notice import NoticeKind
 from billing.period import local_date
-from billing.planning import Agreement
 from billing.policy import AutopayDelay, Policy, Practice, Provider
 from billing.ports import Insert
-from functions.create_plan.flow import create
 from functions.receive_mail_events.report import Trouble
 from functions.serve_practice.flow import submit_claim
 from tests.sim.agenda import Thing
@@ -28,6 +26,7 @@ from tests.sim.claims import PAYER, PROCEDURE, STORIES, owes
 from tests.sim.mailbox import Mail
 from tests.sim.people import Habits, Person
 from tests.sim.processor import Processor, form_of
+from tests.sim.staff import Staff
 from tests.sim.world import World
 
 PRACTICE = "riverbend"
@@ -61,12 +60,14 @@ class Workload:
         self.bouncing: set[str] = set()
         self.processor = Processor(self.world, Random(f"processor {seed}"), PRACTICE)
         self.practice = self._practice()
+        self.staff = Staff(self.world, self.auditor, Random(f"staff {seed}"), PRACTICE, self.practice.time_zone)
         self.ends = start + timedelta(days=self.rng.randint(10, 35))
 
     def run(self) -> None:
         """Let it all happen, then let all work end, then compare the books."""
         for number in range(self.rng.randint(1, 3)):
             self._client(f"client_{number}")
+        self._office()
         self.world.run_until(self.ends)
         self.world.on_mail = lambda _mail: None
         self.world.on_meeting = lambda _busy: None
@@ -84,30 +85,20 @@ class Workload:
         plans = person is not None and self.rng.random() < person.habits.asks_for_plan
         if plans and mail.letter.kind in (NoticeKind.CHARGE_NOTICE, NoticeKind.REMINDER, NoticeKind.APPROVAL_REQUEST):
             assert person is not None
-            self.world.at(self.world.now + timedelta(days=2) * self.rng.random(), self._plan(person))
+            self.world.at(self.world.now + timedelta(days=2) * self.rng.random(), self.staff.plan(person.client))
 
     def _meets(self, busy: Thing) -> Thing | None:
         """Somebody acts on the account that is being worked on, or on their own, at this very moment."""
         about = [p for p in self.people.values() if f"#{p.client}#" in busy.label or p.client == busy.actor]
         if not about or about[0].client in self.auditor.steady or self.world.calm:
             return None
-        return self._plan(about[0]) if self.rng.random() < 0.2 else about[0].right_now()
+        return self.staff.right_now(about[0].client) if self.rng.random() < 0.3 else about[0].right_now()
 
     def _has_a_page_open(self, person: Person) -> None:
         """While the hosted page is open, the client asks for a plan on the phone."""
         if self.rng.random() < person.habits.asks_for_plan and not self.world.calm:
-            self.world.at(self.world.now + timedelta(minutes=5) * self.rng.random() ** 2, self._plan(person))
-
-    def _plan(self, person: Person) -> Thing:
-        """Staff split what the client owes."""
-        weeks, after = self.rng.choice((2, 4, 6)), timedelta(days=self.rng.randint(0, 14))
-
-        def plan(ports: dict[str, Any]) -> None:
-            now = self.world.clock
-            start_on = local_date(now, self.practice.time_zone) + after
-            create(ports["store"], ports["cards"], PRACTICE, person.client, weeks, start_on, Agreement(), now)
-
-        return Thing("staff", f"makes a plan of {weeks} weeks for {person.client}", plan)
+            soon = self.world.now + timedelta(minutes=5) * self.rng.random() ** 2
+            self.world.at(soon, self.staff.plan(person.client))
 
     # ---- who there is ----
 
@@ -158,6 +149,32 @@ class Workload:
             self._sometime(person.client, f"the card becomes {behaviour}", change)
         if rng.random() < 0.1:
             self._sometime(person.client, "turns autopay off", person.turn_off)
+        if rng.random() < 0.1:
+            self._sometime("stranger", "tries phone numbers", person.is_guessed_by_a_stranger)
+        for _ in range(rng.choice((0, 0, 1, 2))):
+            self._surprise(lambda: self.staff.deed(person.client))
+
+    def _office(self) -> None:
+        """What happens to the practice as a whole, and to Stripe's outbox."""
+        rng, world = self.rng, self.world
+        for _ in range(rng.choice((0, 0, 0, 1, 2))):
+            self._surprise(self.staff.changes_its_mind)
+        if rng.random() < 0.1:
+            self.auditor.steady.clear()
+            off = world.start + (self.ends - world.start) * rng.random()
+            world.at(off, self.staff.takes_payments_online(False))
+            world.at(off + timedelta(days=3) * rng.random(), self.staff.takes_payments_online(True))
+        if rng.random() < self.weather.webhook_reversed:
+            self._sometime("stripe", "tells everything again", lambda _ports: world.stripe_tells_everything_again())
+
+    def _surprise(self, thing: Callable[[], Thing]) -> None:
+        """Something that is decided only when its moment has come."""
+
+        def decide(_ports: dict[str, Any]) -> str:
+            self.world.at(self.world.now, thing())
+            return "decided"
+
+        self._sometime("staff", "looks at the books", decide)
 
     def _sometime(self, actor: str, what: str, act: Callable[[dict[str, Any]], object]) -> None:
         days = (self.ends - self.world.start) * self.rng.random()
@@ -216,4 +233,6 @@ def _habits(rng: Random) -> Habits:
         turns_off=rng.random() * 0.2,
         mistypes=rng.random() * 0.3,
         asks_for_plan=rng.random() * 0.3,
+        swaps_card=rng.random() * 0.3,
+        has_health_card=rng.choice((0, 0, 0, 0.5)),
     )
