@@ -103,14 +103,15 @@ class Stage:
 
     def pays(self, person: Person, wanted: str) -> None:
         """They press Pay and pay on Stripe's page within a minute."""
-        self.does(person.client, lambda ports: person.pay(ports, wanted))
+        assert self.submits_page(self.opens(person, wanted), person.card) == "complete"
         self.forward(minutes=1)
 
     def opens(self, person: Person, wanted: str) -> str:
         """They press Pay and leave the hosted page open -> its session."""
         before = {a.number for a in self.books(person.client).attempts}
-        person.habits = type(person.habits)(walks_away=1.0)
+        habits, person.habits = person.habits, type(person.habits)(walks_away=1.0)
         self.does(person.client, lambda ports: person.pay(ports, wanted))
+        person.habits = habits
         opened = [a for a in self.books(person.client).attempts if a.number not in before]
         assert len(opened) == 1, self.world.story()
         return opened[0].session_id
