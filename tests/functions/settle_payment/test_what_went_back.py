@@ -1,5 +1,8 @@
-"""Stripe tells that money went back: the webhook says where to look, and what is true is read again (PAY-12)."""
+"""Stripe tells that money went back: the webhook says where to look, what is true is read again (PAY-12, PAY-13)."""
 
+import pytest
+
+from billing.dispute import DisputeState
 from billing.facts import FactKind
 from billing.ports import Insert
 from billing.refund import RefundCause, RefundState
@@ -89,3 +92,67 @@ def test_a_refund_of_a_charge_that_is_not_known_to_have_happened_waits() -> None
     story.webhook("charge.refunded", 1)
     assert story.books.refunds == ()
     assert not story.dead
+
+
+# ------------------------------------------------------------------------------------------------------- disputes
+
+
+def test_pay_13_a_dispute_freezes_and_a_lost_one_is_owed_again_without_a_charge() -> None:
+    story = paid_by_card()
+    dispute = story.cards.open_dispute(intent_of(story))
+    story.webhook("charge.dispute.created", intent=intent_of(story))
+    assert story.invoice.status == "disputed"
+    story.cards.decide_dispute(dispute, DisputeState.LOST)
+    story.webhook("charge.dispute.closed", intent=intent_of(story))
+    assert (story.invoice.status, story.books.balance) == ("open", 6250)
+    story.forward(days=70)
+    assert story.taken == 6250, "autopay is on, and nothing was charged again"
+    assert "reminder" in story.mails
+    assert story.invoice.past_due
+
+
+def test_pay_13_a_dispute_that_is_won_ends_as_if_it_had_not_been() -> None:
+    story = paid_by_card()
+    dispute = story.cards.open_dispute(intent_of(story))
+    story.webhook("charge.dispute.created", intent=intent_of(story))
+    story.cards.decide_dispute(dispute, DisputeState.WON)
+    story.webhook("charge.dispute.funds_reinstated", intent=intent_of(story))
+    assert (story.invoice.status, story.books.disputes[0].state) == ("paid", DisputeState.WON)
+    assert story.store.next_due() is None
+
+
+@pytest.mark.parametrize("late", ["charge.dispute.created", "charge.dispute.updated", "charge.dispute.closed"])
+def test_pay_13_webhooks_late_twice_and_out_of_order_book_once(late: str) -> None:
+    """What is true at Stripe now decides, not what an old event said."""
+    story = paid_by_card()
+    story.copies = 2
+    dispute = story.cards.open_dispute(intent_of(story))
+    story.cards.decide_dispute(dispute, DisputeState.LOST)
+    for number in range(3):
+        story.webhook(late, intent=intent_of(story), event_id=f"evt_{number}")
+    assert story.books.balance == 6250
+    assert [f.kind for f in story.facts].count(FactKind.DISPUTE_CLOSED) == 1
+
+
+def test_pay_13_a_dispute_heard_of_before_its_payment_settles_the_payment_first() -> None:
+    """Stripe's test card 4000 0000 0000 0259 is disputed in the moment it pays."""
+    story = Story()
+    story.store.commit(Insert(announced(6250, "inv_a")))
+    story.cards.fault = "lost_response"
+    story.wake()
+    intent = f"pi_{story.books.attempts[0].attempt_id}"
+    story.cards.open_dispute(intent)
+    story.webhook("charge.dispute.created", intent=intent)
+    assert (story.invoice.status, story.invoice.paid) == ("disputed", 6250)
+
+
+def test_pay_13_a_refund_that_is_on_its_way_when_the_dispute_opens_is_left_to_stripe() -> None:
+    """Stripe refuses it; the bank decides about all of the money."""
+    story = paid_by_card()
+    story.start_refund("inv_a", 2000)
+    dispute = story.cards.open_dispute(intent_of(story))
+    story.cards.decide_dispute(dispute, DisputeState.LOST)
+    story.webhook("charge.dispute.closed", intent=intent_of(story))
+    assert (story.books.refunds[0].state, story.books.refunds[0].reason) == (RefundState.FAILED, "charge_disputed")
+    assert story.books.balance == 6250
+    assert story.books.disputes[0].written_off == 0
