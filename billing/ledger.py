@@ -85,11 +85,10 @@ def refund_posted(amount: Cents) -> tuple[Entry, ...]:
 
 def refund_failed(parts: Iterable[tuple[str, Cents]], out_of_credit: Cents, *, posted: bool) -> tuple[Entry, ...]:
     """`refund_started` undone; where the money had left, it is at Stripe again."""
-    undone = tuple(Entry(e.book, e.item, -e.amount) for e in refund_started(parts, out_of_credit))
-    if not posted:
-        return undone
-    amount = next(e.amount for e in undone if e.book is Book.REFUNDS)
-    return balanced(*(e for e in undone if e.book is not Book.REFUNDS), Entry(Book.CLEARING, "", amount))
+    started = refund_started(parts, out_of_credit)
+    return tuple(
+        Entry(Book.CLEARING if posted and e.book is Book.REFUNDS else e.book, e.item, -e.amount) for e in started
+    )
 
 
 def voided(invoice_id: str, amount: Cents) -> tuple[Entry, ...]:

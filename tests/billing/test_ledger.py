@@ -13,16 +13,32 @@ from hypothesis import strategies as st
 
 from billing.account import Books
 from billing.claim_state import ReceivedResult
+from billing.dispute import DisputeEvidence, DisputeState
+from billing.draft import Draft
 from billing.gates import judge
 from billing.invoice import Invoice
 from billing.issuing import issue
-from billing.ledger import Book, Entry, balanced, invoice_issued, payment_posted, receivable_moved
+from billing.ledger import (
+    Book,
+    Entry,
+    balanced,
+    dispute_lost,
+    dispute_moved,
+    invoice_issued,
+    payment_posted,
+    receivable_moved,
+    refund_failed,
+    refund_posted,
+    refund_started,
+)
 from billing.payment import AttemptState, Evidence
 from billing.planning import Agreement, issue_instalment, make_plan
-from billing.ports import Write
+from billing.ports import TakenBack, Write
+from billing.refund import RefundEvidence, RefundState
+from billing.refunding import refund_invoice, settle_refund, settle_taken_back
 from billing.settling import settle, start_charge, start_checkout
 from tests.billing.claim_examples import OWES_62_50, SUBMITTED
-from tests.billing.examples import BY_HAND, NOW, PRACTICE, VISA, after, announced, books, entries, invoice
+from tests.billing.examples import BY_HAND, NOW, PRACTICE, VISA, after, announced, books, entries, invoice, paid
 
 Booked = dict[tuple[str, str], int]
 
@@ -149,6 +165,103 @@ def test_a_broken_plan() -> None:
     assert rest.amount == at.balance == 18750
 
 
+# ------------------------------------------------------------------------------------------------------- going back
+
+
+def refund_of(at: Books, amount: int | None = None) -> tuple[Books, Booked]:
+    """The account after staff asked for a refund of its first invoice, and what was booked."""
+    draft = Draft(at, NOW, "staff", "req_1")
+    refund_invoice(draft, at.invoices[0], amount, "req_1")
+    return after(at, draft.writes()), booked(draft.writes())
+
+
+def heard(at: Books, *states: RefundState) -> tuple[Books, Booked]:
+    """The account after Stripe said this of its refund, and what the last of it booked."""
+    last: Booked = {}
+    for state in states:
+        draft = Draft(at, NOW, "stripe", "ref")
+        settle_refund(draft, at.refunds[0], RefundEvidence(state, stripe_id="re_1"), PRACTICE)
+        at, last = after(at, draft.writes()), booked(draft.writes())
+    return at, last
+
+
+def taken(at: Books, *of_payment: RefundEvidence | DisputeEvidence) -> tuple[Books, Booked]:
+    """The account after Stripe listed these, one after the other, and what the last of them booked."""
+    last: Booked = {}
+    for one in of_payment:
+        is_refund = isinstance(one, RefundEvidence)
+        known = TakenBack((one,), ()) if is_refund else TakenBack((), (one,))  # type: ignore[arg-type]
+        writes, _ = settle_taken_back(at, at.attempts[0], known, PRACTICE, NOW)
+        at, last = after(at, writes), booked(writes)
+    return at, last
+
+
+DISPUTED = DisputeEvidence("du_1", DisputeState.OPEN, 6250, 6250)
+WON = replace(DISPUTED, state=DisputeState.WON, withdrawn=0)
+LOST = replace(DISPUTED, state=DisputeState.LOST)
+
+
+def test_a_refund_started_posted_failed_and_returned() -> None:
+    """docs/money.md, Refund started, posted, failed, returned: $20.00 of $62.50. PAY-12."""
+    at, entries_of_it = refund_of(books(*paid(invoice(6250, "inv_a"))), 2000)
+    assert entries_of_it == {(Book.PATIENT_RESPONSIBILITY, "inv_a"): 2000, (Book.REFUNDS, ""): -2000}
+    assert heard(at, RefundState.POSTED)[1] == {(Book.REFUNDS, ""): 2000, (Book.CLEARING, ""): -2000}
+    assert heard(at, RefundState.FAILED)[1] == {(Book.PATIENT_RESPONSIBILITY, "inv_a"): -2000, (Book.REFUNDS, ""): 2000}
+    assert heard(at, RefundState.POSTED, RefundState.FAILED)[1] == {
+        (Book.PATIENT_RESPONSIBILITY, "inv_a"): -2000,
+        (Book.CLEARING, ""): 2000,
+    }
+
+
+def test_a_refund_made_in_stripes_dashboard() -> None:
+    """docs/money.md, Refunded in Stripe's dashboard: $70.00 of $62.50 and $20.00. PAY-12."""
+    at = books(*paid(invoice(6250, "inv_a"), invoice(2000, "inv_b")))
+    assert taken(at, RefundEvidence(RefundState.POSTED, "", "re_1", 7000))[1] == {
+        (Book.PATIENT_RESPONSIBILITY, "inv_a"): 6250,
+        (Book.PATIENT_RESPONSIBILITY, "inv_b"): 750,
+        (Book.REFUNDS, ""): 0,
+        (Book.CLEARING, ""): -7000,
+    }
+
+
+def test_a_dispute_opened_won_and_lost() -> None:
+    """docs/money.md, Dispute opened, won, lost: $62.50. PAY-13."""
+    at, entries_of_it = taken(books(*paid(invoice(6250, "inv_a"))), DISPUTED)
+    assert entries_of_it == {(Book.DISPUTED, ""): 6250, (Book.CLEARING, ""): -6250}
+    assert taken(at, WON)[1] == {(Book.DISPUTED, ""): -6250, (Book.CLEARING, ""): 6250}
+    assert taken(at, LOST)[1] == {(Book.RECEIVABLE, "inv_a"): 6250, (Book.DISPUTED, ""): -6250}
+
+
+def test_a_dispute_lost_beyond_what_was_left() -> None:
+    """docs/money.md, Dispute lost beyond what was left: $20.00 of $62.50 had been refunded. PAY-13."""
+    at, _ = refund_of(books(*paid(invoice(6250, "inv_a"))), 2000)
+    assert taken(at, DISPUTED, LOST)[1] == {
+        (Book.RECEIVABLE, "inv_a"): 4250,
+        (Book.WRITE_OFF, ""): 2000,
+        (Book.DISPUTED, ""): -6250,
+    }
+
+
+def test_a_dispute_lost_and_won_on_appeal() -> None:
+    """docs/money.md, Dispute lost, then won on appeal: paid a second time meanwhile. PAY-13."""
+    at, _ = taken(books(*paid(invoice(6250, "inv_a"))), LOST)
+    again, second = paid(at.invoices[0], number=2)
+    at = replace(at, invoices=(again,), attempts=(*at.attempts, second))  # type: ignore[arg-type]
+    assert taken(at, WON)[1] == {(Book.DISPUTED, ""): 0, (Book.CLEARING, ""): 6250, (Book.CREDIT, ""): -6250}
+
+
+def test_a_refund_that_failed_after_a_lost_dispute() -> None:
+    """docs/money.md, Refund failed after a lost dispute: both of $62.50. PAY-12, PAY-13."""
+    at, _ = refund_of(books(*paid(invoice(6250, "inv_a"))))
+    at, _ = taken(at, LOST)
+    assert heard(at, RefundState.FAILED)[1] == {
+        (Book.PATIENT_RESPONSIBILITY, "inv_a"): -6250,
+        (Book.REFUNDS, ""): 6250,
+        (Book.RECEIVABLE, "inv_a"): 6250,
+        (Book.WRITE_OFF, ""): -6250,
+    }
+
+
 # ------------------------------------------------------------------------------------------------------- in general
 
 CENTS = st.integers(0, 1_000_000)
@@ -161,6 +274,12 @@ def test_every_posting_sums_to_zero_and_holds_no_empty_entry(excess: int, applie
         invoice_issued("inv_a", excess),
         payment_posted(applied, excess),
         receivable_moved(applied, "plan"),
+        refund_started(applied, excess),
+        refund_posted(excess),
+        refund_failed(applied, excess, posted=False),
+        refund_failed(applied, excess, posted=True),
+        dispute_moved(excess),
+        dispute_lost(applied, excess, excess),
     ):
         assert sum(entry.amount for entry in posting) == 0
         assert all(entry.amount for entry in posting)
