@@ -13,7 +13,7 @@ from billing.ports import TryAgain, Write
 from billing.stripe_event import ABOUT_MONEY_GOING_BACK, StripeEvent
 from edges import aws, container
 from edges.card_gateway import StripeCards
-from functions.receive_stripe.flow import KEPT, Outcome, Received, Unreadable, run
+from functions.receive_stripe.flow import KEPT, SETTLES, Outcome, Received, Unreadable, run
 from functions.receive_stripe.handler import handler
 from functions.receive_stripe.signature import TOLERANCE_SECONDS, Forged, verify
 from infra.local.stripe import EmbeddedStripe, sign
@@ -264,3 +264,8 @@ def test_the_embedded_stripes_own_webhooks_are_understood(stage: Stage) -> None:
         "checkout.session.completed": ("elm_street", "ana", 7),
     }
     assert stage.messages("settle_payment") == [], "the relay sends, never the receiver"
+
+
+def test_the_runbook_asks_stripe_for_every_event_that_is_of_use() -> None:
+    runbook = (EXAMPLE.parents[2] / "docs/operations.md").read_text("utf-8")
+    assert {event_type for event_type in SETTLES if f"`{event_type}`" not in runbook} == set()
