@@ -230,6 +230,11 @@ class Books:
         """Whether the client's bank is deciding about this payment: nobody touches it meanwhile (PAY-13)."""
         return any(d.is_open for d in self.disputes if d.payment == payment.number)
 
+    def refunded_of(self, payment: Attempt) -> Cents:
+        """What of a payment went back, or is on its way back."""
+        ours = (r for r in self.refunds if r.payment == payment.number)
+        return sum(r.amount for r in ours if r.state is not RefundState.FAILED)
+
     @property
     def default_card(self) -> Card | None:
         return self.card(self.account.default_card)

@@ -1,4 +1,4 @@
-"""What staff change about an invoice: void it, write it off, record money that came in elsewhere (INV-10, DESK-3).
+"""What staff change about what an invoice asks for: void it, or write it off (DESK-3).
 
 Each decision goes into a draft and raises Refused where it may not be. A payment on its way is the last reason to say
 no: it is the one that closing open attempts may remove (the flow does that, then asks again).
@@ -16,12 +16,14 @@ from billing.plan import PlanStatus
 from billing.planning import PAYMENT_IN_PROGRESS
 from billing.ports import Refused
 
+RULE = "DESK-3"
+
 
 def void(draft: Draft, invoice: Invoice) -> Cents:
     """The invoice should never have been -> the cents that are owed no more. Only where nothing was paid or moved."""
     if invoice.void:
         raise _no("already_void", "This invoice is void already.")
-    _refuse_disputed(invoice)
+    refuse_disputed(invoice, RULE)
     if invoice.moved:
         raise _no("moved_to_plan", "This invoice is part of a payment plan: what is owed is owed there.")
     if invoice.paid or invoice.credited:
@@ -29,9 +31,9 @@ def void(draft: Draft, invoice: Invoice) -> Cents:
     if invoice.written_off:
         raise _no("nothing_open", "This invoice was written off: nothing is asked for any more.")
     _refuse_in_plan(draft.books, invoice)
-    _refuse_in_progress(invoice)
+    refuse_in_progress(invoice, RULE)
     amount = invoice.open_amount
-    changed = replace(_asked_for_no_more(invoice), void=True)
+    changed = replace(asked_for_no_more(invoice), void=True)
     draft.change(changed)
     draft.fact(FactKind.INVOICE_VOIDED, changed, _told(invoice), voided(invoice.invoice_id, amount))
     return amount
@@ -39,13 +41,13 @@ def void(draft: Draft, invoice: Invoice) -> Cents:
 
 def write_off(draft: Draft, invoice: Invoice) -> Cents:
     """What is open is not asked for any more -> how much that was."""
-    _refuse_disputed(invoice)
+    refuse_disputed(invoice, RULE)
     if not invoice.open_amount:
         raise _no("nothing_open", "Nothing of this invoice is open.")
     _refuse_in_plan(draft.books, invoice)
-    _refuse_in_progress(invoice)
+    refuse_in_progress(invoice, RULE)
     amount = invoice.open_amount
-    changed = replace(_asked_for_no_more(invoice), written_off=invoice.written_off + amount)
+    changed = replace(asked_for_no_more(invoice), written_off=invoice.written_off + amount)
     draft.change(changed)
     draft.fact(FactKind.INVOICE_WRITTEN_OFF, changed, _told(invoice), written_off(invoice.invoice_id, amount))
     return amount
@@ -57,14 +59,23 @@ def _told(before: Invoice) -> dict[str, str | int]:
     return {"invoice_id": before.invoice_id, "amount": before.open_amount, "announced": announced}
 
 
-def _asked_for_no_more(invoice: Invoice) -> Invoice:
+def asked_for_no_more(invoice: Invoice) -> Invoice:
     """No charge, no reminder, no ageing."""
     return replace(invoice, charge_at=None, remind_at=None, past_due_at=None)
 
 
-def _refuse_disputed(invoice: Invoice) -> None:
+def refuse_disputed(invoice: Invoice, rule: str) -> None:
+    """Raise Refused while a bank decides about a payment of this invoice (PAY-13)."""
     if invoice.disputed:
-        raise _no("disputed", "The client's bank is looking into a payment of this invoice: wait for its decision.")
+        sentence = "The client's bank is looking into a payment of this invoice: wait for its decision."
+        raise Refused("disputed", sentence, rule=rule)
+
+
+def refuse_in_progress(invoice: Invoice, rule: str) -> None:
+    """Raise Refused while a payment of this invoice may be on its way."""
+    if invoice.open_attempt:
+        sentence = "A payment is on its way right now: try again in a few minutes."
+        raise Refused(PAYMENT_IN_PROGRESS, sentence, rule=rule)
 
 
 def _refuse_in_plan(books: Books, invoice: Invoice) -> None:
@@ -73,10 +84,5 @@ def _refuse_in_plan(books: Books, invoice: Invoice) -> None:
         raise _no("in_plan", "This invoice is an instalment of an active payment plan.")
 
 
-def _refuse_in_progress(invoice: Invoice) -> None:
-    if invoice.open_attempt:
-        raise _no(PAYMENT_IN_PROGRESS, "A payment is on its way right now: try again in a few minutes.")
-
-
-def _no(code: str, detail: str, rule: str = "DESK-3") -> Refused:
-    return Refused(code, detail, rule=rule)
+def _no(code: str, detail: str) -> Refused:
+    return Refused(code, detail, rule=RULE)

@@ -117,3 +117,8 @@ def dispute_lost(reopened: Iterable[tuple[str, Cents]], out_of_credit: Cents, wr
         Entry(Book.WRITE_OFF, "", written_off),
         Entry(Book.DISPUTED, "", -total),
     )
+
+
+def paid_outside(invoice_id: str, amount: Cents) -> tuple[Entry, ...]:
+    """The practice took the money itself; it never was at Stripe."""
+    return balanced(Entry(Book.OUTSIDE, "", amount), Entry(Book.RECEIVABLE, invoice_id, -amount))

@@ -8,7 +8,7 @@ by nobody (INV-9, AUTO-5).
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from billing import autopay
 from billing.account import Books
@@ -19,10 +19,10 @@ from billing.dunning import next_reminder
 from billing.facts import Fact, FactKind
 from billing.ids import digest
 from billing.invoice import Invoice, Source
-from billing.letters_of_changes import no_longer_owed
+from billing.letters_of_changes import dispute_closed, dispute_opened, no_longer_owed, refund_failed, refund_sent
 from billing.money import STRIPE_MINIMUM, dollars
 from billing.notice import Letter, LetterItem, NoticeKind
-from billing.payment import Attempt, Part
+from billing.payment import Attempt, AttemptKind, Part
 from billing.period import local_date, whole_minute
 from billing.plan import CHARGE_AFTER_ISSUE, Plan, issue_instant, paid_off
 from billing.policy import Practice
@@ -69,6 +69,14 @@ def _letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[Written]:
             return _past_due(fact, desk)
         case FactKind.INVOICE_VOIDED | FactKind.INVOICE_WRITTEN_OFF:
             return no_longer_owed(fact, desk)
+        case FactKind.REFUND_POSTED:
+            return refund_sent(fact, desk)
+        case FactKind.REFUND_FAILED:
+            return refund_failed(fact, desk)
+        case FactKind.DISPUTE_OPENED:
+            return dispute_opened(fact, desk)
+        case FactKind.DISPUTE_CLOSED:
+            return dispute_closed(fact, desk)
         case FactKind.NOTICE_BOUNCED:
             if fact.data["notice"] == NoticeKind.STAFF_ALERT:
                 return ()  # an alert about an alert that came back would come back too
@@ -123,12 +131,18 @@ def _receipt(fact: Fact, desk: Desk) -> Iterable[Written]:
     """What was paid, by invoice (PAY-11); a plan's instalment is itemised by the invoices it paid off. Staff hear of
     what exceeds them: it is the client's credit, and nobody else would give it back."""
     attempt = _attempt(fact, desk)
+    invoices = [i for i in desk.books.invoices if i.invoice_id in {p.invoice_id for p in attempt.parts}]
+    received_on = str(fact.data.get("received_on", ""))
     letter = desk.to_client(
         NoticeKind.RECEIPT,
         amount=int(fact.data["amount"]),
         card=attempt.card_shown,
         moment=attempt.posted_at,
         items=_items(attempt, desk.books),
+        recorded=attempt.channel is AttemptKind.OUTSIDE,
+        received_on=date.fromisoformat(received_on) if received_on else None,
+        left=sum(i.open_amount for i in invoices),
+        announced=any(i.charge_at is not None for i in invoices),
     )
     receipt = (letter, tuple(p.invoice_id for p in attempt.parts))
     excess = int(fact.data["excess"])

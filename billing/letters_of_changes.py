@@ -1,11 +1,15 @@
-"""The mails about what staff changed: an invoice is not owed any more."""
+"""The mails about what staff changed, and about money that goes back: an invoice is not owed any more, a refund, a bank
+that disputes a payment."""
 
 from collections.abc import Iterable
 
-from billing.desk import Desk, Written
+from billing.desk import Desk, Written, staff
+from billing.dispute import DisputeState
 from billing.facts import Fact, FactKind
 from billing.money import dollars
 from billing.notice import NoticeKind
+from billing.payment import Attempt
+from billing.refund import RefundCause
 
 
 def no_longer_owed(fact: Fact, desk: Desk) -> Iterable[Written]:
@@ -21,3 +25,69 @@ def no_longer_owed(fact: Fact, desk: Desk) -> Iterable[Written]:
         announced=bool(fact.data["announced"]),
     )
     return [(letter, ())]
+
+
+def refund_sent(fact: Fact, desk: Desk) -> Iterable[Written]:
+    """The client is told once the money has left; staff of one that was made past us (PAY-12)."""
+    amount, cause = int(fact.data["amount"]), fact.data["cause"]
+    letter = desk.to_client(
+        NoticeKind.REFUND,
+        amount=amount,
+        card=_payment(fact, desk).card_shown,
+        moment=fact.at,
+        reason="We had received more than you owed." if cause == RefundCause.OVERPAID else "",
+    )
+    if cause != RefundCause.AT_STRIPE:
+        return [(letter, ())]
+    reason = f"{dollars(amount)} of client {fact.client} were refunded in Stripe's dashboard."
+    what_to_do = "It is booked. Please refund here the next time: then the reason is kept, and nothing is sent twice."
+    return [(letter, ()), *staff(desk, reason, what_to_do)]
+
+
+def refund_failed(fact: Fact, desk: Desk) -> Iterable[Written]:
+    """Staff find another way; the client hears it only where they were told that it was on its way (PAY-12)."""
+    amount, payment = int(fact.data["amount"]), _payment(fact, desk)
+    reason = f"A refund of {dollars(amount)} to client {fact.client} did not arrive ({_in_words(fact.data['reason'])})."
+    what_to_do = f"Refund it once more, or pay it back another way. The payment is {payment.attempt_id}."
+    alerts = staff(desk, reason, what_to_do)
+    if not fact.data["posted"]:
+        return alerts
+    return [(desk.to_client(NoticeKind.REFUND_FAILED, amount=amount, card=payment.card_shown), ()), *alerts]
+
+
+def dispute_opened(fact: Fact, desk: Desk) -> Iterable[Written]:
+    """Staff only: the client's bank has it in hand (PAY-13)."""
+    amount, payment = int(fact.data["amount"]), _payment(fact, desk)
+    reason = (
+        f"The bank of client {fact.client} disputes a payment of {dollars(amount)} ({_in_words(fact.data['reason'])})."
+    )
+    what_to_do = (
+        "Answer it in Stripe's dashboard before its deadline; the receipt and the notice of the charge are evidence. "
+        f"Nothing is charged or asked for meanwhile. The payment is {payment.attempt_id}."
+    )
+    return staff(desk, reason, what_to_do)
+
+
+def dispute_closed(fact: Fact, desk: Desk) -> Iterable[Written]:
+    """What the bank decided, and what that leaves to do (PAY-13)."""
+    amount, payment = dollars(int(fact.data["amount"])), _payment(fact, desk)
+    if fact.data["state"] == DisputeState.WON:
+        reason = f"The dispute of {amount} of client {fact.client} is over: the payment stands."
+        return staff(desk, reason, f"Nothing: everything is as before. The payment is {payment.attempt_id}.")
+    reason = f"The dispute of {amount} of client {fact.client} is lost: their bank keeps the money."
+    what_to_do = (
+        "What it had paid is open again. No card is charged for it by itself; the client gets the reminders that are "
+        f"left. Call them, or write it off. The payment is {payment.attempt_id}."
+    )
+    return staff(desk, reason, what_to_do)
+
+
+def _payment(fact: Fact, desk: Desk) -> Attempt:
+    payment = desk.books.attempt(int(fact.data["attempt"]))
+    assert payment is not None, f"{fact.kind} names attempt {fact.data['attempt']}, which does not exist"
+    return payment
+
+
+def _in_words(code: str | int) -> str:
+    """A code of Stripe's as a person reads it."""
+    return str(code).replace("_", " ") or "no reason given"

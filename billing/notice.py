@@ -31,6 +31,8 @@ class NoticeKind(StrEnum):
     NOTHING_OWED = "nothing_owed"
     NO_LONGER_OWED = "no_longer_owed"
     PAY_LINK_LOCKED = "pay_link_locked"
+    REFUND = "refund"
+    REFUND_FAILED = "refund_failed"
     STAFF_ALERT = "staff_alert"
 
 
@@ -49,7 +51,8 @@ class Letter:
 
     `amount`: the figure the mail is about · `moment`: when money moves (or did) · `card`: "Visa ending 4242" ·
     `reason`, `what_to_do`: plain sentences · `retry_at`: next try of a failed charge · `cap`: limit per charge ·
-    `consent_text`: the text agreed to · `announced`: a charge was announced that now does not happen.
+    `consent_text`: the text agreed to · `announced`: a charge was announced that changes, or does not happen ·
+    `recorded`, `received_on`: the practice took the money itself, that day · `left`: what of the paid bills is open.
     """
 
     kind: NoticeKind
@@ -73,6 +76,9 @@ class Letter:
     autopay: bool = False
     starts_on: date | None = None
     announced: bool = False
+    recorded: bool = False
+    received_on: date | None = None
+    left: Cents = 0
 
 
 @dataclass(frozen=True)

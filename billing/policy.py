@@ -19,6 +19,13 @@ class AutopayDelay(StrEnum):
     OVERNIGHT = "overnight"
 
 
+class OutsidePayments(StrEnum):
+    """Whether staff may record money that did not come through us (INV-10)."""
+
+    REFUSED = "refused"
+    RECORDED = "recorded"
+
+
 @dataclass(frozen=True)
 class Policy:
     """What a practice may choose. Days are dates in its time zone, hours are elapsed, money is cents."""
@@ -33,6 +40,7 @@ class Policy:
     reminder_days: tuple[int, ...] = (3, 7, 14, 30, 45, 55)
     accept_test_files: bool = False
     bill_reviewable: bool = False
+    outside_payments: OutsidePayments = OutsidePayments.REFUSED
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from billing.ids import Key, facts_pk, segment
 from billing.money import Cents
+from billing.outside_payment import PaidBy
 from billing.row import Asleep
 
 
@@ -21,14 +22,6 @@ class Deed(StrEnum):
     WRITE_OFF = "write_off"
     OUTSIDE_PAYMENT = "outside_payment"
     REFUND = "refund"
-
-
-class PaidBy(StrEnum):
-    """How money came in that did not come through us (INV-10)."""
-
-    CASH = "cash"
-    CHECK = "check"
-    OTHER = "other"
 
 
 @dataclass(frozen=True)
@@ -47,7 +40,7 @@ class StaffAction(Asleep):
     reason: str
     at: datetime
     made: tuple[str, ...] = ()
-    paid_by: PaidBy = PaidBy.OTHER
+    paid_by: PaidBy | None = None
     received_on: date | None = None
     version: int = 1
 

@@ -10,7 +10,8 @@ from typing_extensions import TypedDict  # pydantic reads the one of `typing` fr
 
 from billing.invoice import Status
 from billing.plan import InstalmentStatus, PlanStatus
-from billing.policy import AutopayDelay
+from billing.policy import AutopayDelay, OutsidePayments
+from billing.refund import RefundState
 
 
 class InputError(TypedDict):
@@ -135,7 +136,8 @@ class Plan(TypedDict):
 
 
 class Payment(TypedDict):
-    """Money that arrived."""
+    """Money that arrived. `card` is null where the practice took it itself; `refunded`: what went back, or is on its
+    way back."""
 
     payment_id: str
     amount: int
@@ -143,6 +145,29 @@ class Payment(TypedDict):
     card: CardOnFile | None
     invoice_ids: list[str]
     refunded: int
+
+
+class PaidInvoice(Invoice):
+    """The invoice as the account shows it, and the payment that was recorded."""
+
+    payment: Payment
+
+
+class Refund(TypedDict):
+    """Money on its way back to the card that paid. `state` changes until it is `posted` or `failed`."""
+
+    refund_id: str
+    payment_id: str
+    amount: int
+    state: RefundState
+    card: CardOnFile | None
+    started_at: str
+
+
+class RefundedInvoice(Invoice):
+    """The invoice as the account shows it, and the refunds that this request started: one for each payment."""
+
+    refunds: list[Refund]
 
 
 class Account(TypedDict):
@@ -259,3 +284,4 @@ class Policies(TypedDict):
     reminder_days: list[int]
     accept_test_files: bool
     bill_reviewable: bool
+    outside_payments: OutsidePayments

@@ -18,6 +18,7 @@ from billing.payment import Attempt, AttemptKind, AttemptState, Card
 from billing.period import morning
 from billing.plan import CHARGE_AFTER_ISSUE, InstalmentStatus, Plan, PlanStatus
 from billing.policy import Policy, Practice, Provider
+from billing.refund import Refund
 
 if TYPE_CHECKING:
     from edges import answers
@@ -183,6 +184,7 @@ def policies(policy: Policy) -> "answers.Policies":
         "reminder_days": list(policy.reminder_days),
         "accept_test_files": policy.accept_test_files,
         "bill_reviewable": policy.bill_reviewable,
+        "outside_payments": policy.outside_payments,
     }
 
 
@@ -266,22 +268,40 @@ def _shown_plan(plans: Sequence[Plan]) -> "answers.Plan | None":
 
 def _payments(books: Books) -> "list[answers.Payment]":
     """What arrived, the latest first."""
-    posted = [
-        (one.posted_at, one)
-        for one in books.attempts
-        if one.state is AttemptState.POSTED and one.channel is not AttemptKind.SETUP and one.posted_at is not None
-    ]
-    return [
-        {
-            "payment_id": one.attempt_id,
-            "amount": one.amount,
-            "at": instant(at),
-            "card": _paying_card(books, one),
-            "invoice_ids": [part.invoice_id for part in one.parts],
-            "refunded": 0,
-        }
-        for at, one in sorted(posted, key=lambda pair: (pair[0], pair[1].number), reverse=True)
-    ]
+    posted = (one for one in books.attempts if one.state is AttemptState.POSTED)
+    arrived = (one for one in posted if one.channel is not AttemptKind.SETUP)
+    return [payment(one, books) for one in sorted(arrived, key=_arrived_at, reverse=True)]
+
+
+def _arrived_at(one: Attempt) -> tuple[datetime, int]:
+    assert one.posted_at is not None, f"{one.attempt_id} is posted at no time"
+    return one.posted_at, one.number
+
+
+def payment(one: Attempt, books: Books) -> "answers.Payment":
+    """Money that arrived."""
+    return {
+        "payment_id": one.attempt_id,
+        "amount": one.amount,
+        "at": instant(_arrived_at(one)[0]),
+        "card": _paying_card(books, one),
+        "invoice_ids": [part.invoice_id for part in one.parts],
+        "refunded": books.refunded_of(one),
+    }
+
+
+def refund(one: Refund, books: Books) -> "answers.Refund":
+    """Money on its way back."""
+    paid = books.attempt(one.payment)
+    assert paid is not None, f"{one.refund_id} refunds payment {one.payment}, which is not there"
+    return {
+        "refund_id": one.refund_id,
+        "payment_id": paid.attempt_id,
+        "amount": one.amount,
+        "state": one.state,
+        "card": _paying_card(books, paid),
+        "started_at": instant(one.started_at),
+    }
 
 
 def _paying_card(books: Books, attempt: Attempt) -> "answers.CardOnFile | None":

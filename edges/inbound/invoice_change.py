@@ -4,8 +4,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from edges.inbound.fields import Request, not_blank, printable
+from billing.outside_payment import PaidBy
+from edges.inbound.fields import MAX_AMOUNT, Day, Request, not_blank, printable
 
+Cents = Annotated[int, Field(ge=1, le=MAX_AMOUNT)]
 Reason = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(printable), AfterValidator(not_blank)]
 
 
@@ -18,4 +20,21 @@ class VoidIn(Request):
 class WriteOffIn(Request):
     """Body of `POST /v1/invoices/{id}/write-off`."""
 
+    reason: Reason
+
+
+class PaymentIn(Request):
+    """Body of `POST /v1/invoices/{id}/payments`: money that the practice took itself (INV-10). `received_on`: a day at
+    the practice, today where it is left out."""
+
+    amount: Cents
+    reason: Reason
+    received_on: Day | None = None
+    method: Annotated[PaidBy, Field(strict=False)] = PaidBy.OTHER
+
+
+class RefundIn(Request):
+    """Body of `POST /v1/invoices/{id}/refunds`: all that can go back to the card where no amount is named (PAY-12)."""
+
+    amount: Cents | None = None
     reason: Reason

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from billing.autopay import NOTICE_FLOOR_HOURS
 from billing.period import zone
-from billing.policy import AutopayDelay, Policy, Practice, Provider
+from billing.policy import AutopayDelay, OutsidePayments, Policy, Practice, Provider
 from edges.inbound.fields import Amount, Email, Name, Phone, Request
 
 DEFAULTS: Final = Policy()
@@ -85,6 +85,7 @@ class PolicyIn(Request):
     reminder_days: DaysAfter = Field(list(DEFAULTS.reminder_days))
     accept_test_files: bool = DEFAULTS.accept_test_files
     bill_reviewable: bool = DEFAULTS.bill_reviewable
+    outside_payments: Annotated[OutsidePayments, Field(strict=False)] = DEFAULTS.outside_payments
 
     def change(self, policy: Policy) -> Policy:
         """`policy` with what was sent."""

@@ -13,12 +13,14 @@ from edges.inbound.bad_input import BadInput
 from edges.inbound.body import parse
 from edges.inbound.door import authenticate_any, idempotency_key
 from edges.inbound.fields import Request as Body
-from edges.inbound.invoice_change import VoidIn, WriteOffIn
+from edges.inbound.invoice_change import PaymentIn, RefundIn, VoidIn, WriteOffIn
 from functions.change_invoice.flow import Done, Order, change
 
 DEEDS: Final[Mapping[str, tuple[Deed, type[Body], int]]] = {
     "void": (Deed.VOID, VoidIn, 200),
     "write-off": (Deed.WRITE_OFF, WriteOffIn, 200),
+    "payments": (Deed.OUTSIDE_PAYMENT, PaymentIn, 201),
+    "refunds": (Deed.REFUND, RefundIn, 201),
 }
 """The last part of the path -> the deed, what it takes, and the status of one just done."""
 
@@ -53,4 +55,12 @@ def post_change(request: Request, *, store: Store, cards: Callable[[], CardGatew
 
 
 def _shown(done: Done) -> Mapping[str, Any]:
-    return views.invoice(done.invoice, done.lines)
+    """The invoice as the account shows it, and the payment or the refunds that the deed made."""
+    invoice, books, made = views.invoice(done.invoice, done.lines), done.books, done.action.made
+    match done.action.deed:
+        case Deed.OUTSIDE_PAYMENT:
+            (payment,) = (views.payment(one, books) for one in books.attempts if one.attempt_id in made)
+            return {**invoice, "payment": payment}
+        case Deed.REFUND:
+            return {**invoice, "refunds": [views.refund(one, books) for one in books.refunds if one.refund_id in made]}
+    return invoice

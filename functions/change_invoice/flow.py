@@ -19,10 +19,12 @@ from billing.ids import client_of, digest, practice_key
 from billing.invoice import Invoice
 from billing.invoice_lines import InvoiceLines, invoice_lines_key
 from billing.money import Cents
+from billing.outside_payment import Outside, PaidBy, record_outside
 from billing.planning import PAYMENT_IN_PROGRESS
 from billing.policy import Practice
 from billing.ports import CardGateway, Conflict, Insert, Refused, Store, TryAgain
-from billing.staff_action import Deed, PaidBy, StaffAction, staff_action_key
+from billing.refunding import refund_invoice
+from billing.staff_action import Deed, StaffAction, staff_action_key
 from functions.settle_payment.close import close_open_attempts
 
 ROUTE: Final = "POST /v1/invoices"
@@ -34,7 +36,7 @@ TRIES: Final = 4
 @dataclass(frozen=True)
 class Order:
     """What staff ask for. `sender`: hash of their API key · `request_hash`: of path and body · `amount`: cents, None
-    for all that can be."""
+    for all that can be · `method`, `received_on`: how and when money from outside came."""
 
     practice: str
     sender: str
@@ -44,7 +46,7 @@ class Order:
     deed: Deed
     reason: str
     amount: Cents | None = None
-    paid_by: PaidBy = PaidBy.OTHER
+    method: PaidBy | None = None
     received_on: date | None = None
 
 
@@ -117,27 +119,34 @@ def _do(
     assert isinstance(practice, Practice), f"no practice {order.practice}"
     draft = Draft(books, now, "staff", action_id)
     try:
-        action = _decide(draft, order, action_id)
+        action = _decide(draft, practice, order, action_id)
     except Refused as refusal:
         # Whatever else stands in the way, nobody's payment page is closed for a change that cannot be.
         if refusal.code != PAYMENT_IN_PROGRESS:
             raise
         free = close_open_attempts(store, cards(), books, (_of(books, order),), now)
         draft = Draft(free, now, "staff", action_id)
-        action = _decide(draft, order, action_id)
+        action = _decide(draft, practice, order, action_id)
     store.commit(*draft.writes(), Insert(action), Insert(used))
 
 
-def _decide(draft: Draft, order: Order, action_id: str) -> StaffAction:
+def _decide(draft: Draft, practice: Practice, order: Order, action_id: str) -> StaffAction:
     """Everything that the change changes, into the draft -> the deed."""
     invoice = _of(draft.books, order)
+    made: tuple[str, ...] = ()
     match order.deed:
         case Deed.VOID:
             amount = void(draft, invoice)
         case Deed.WRITE_OFF:
             amount = write_off(draft, invoice)
-        case Deed.OUTSIDE_PAYMENT | Deed.REFUND:
-            raise AssertionError("not yet")
+        case Deed.OUTSIDE_PAYMENT:
+            assert order.amount is not None, "an outside payment names its amount"
+            told = Outside(order.amount, order.method or PaidBy.OTHER, order.received_on)
+            payment = record_outside(draft, invoice, told, practice)
+            amount, made = payment.amount, (payment.attempt_id,)
+        case Deed.REFUND:
+            refunds = refund_invoice(draft, invoice, order.amount, action_id)
+            amount, made = sum(one.amount for one in refunds), tuple(one.refund_id for one in refunds)
     return StaffAction(
         practice=invoice.practice,
         client=invoice.client,
@@ -147,7 +156,8 @@ def _decide(draft: Draft, order: Order, action_id: str) -> StaffAction:
         amount=amount,
         reason=order.reason,
         at=draft.now,
-        paid_by=order.paid_by,
+        made=made,
+        paid_by=order.method,
         received_on=order.received_on,
     )
 

@@ -149,7 +149,7 @@ def done(store: Store, visit: Visit, number: str) -> Answer:
     books = Books.expect(store, visit.practice, visit.client)
     readable = number.isascii() and number.isdigit() and len(number) < 10
     attempt = books.attempt(int(number)) if readable else None
-    if attempt is None or attempt.channel is AttemptKind.AUTOPAY:
+    if attempt is None or attempt.channel not in (AttemptKind.CHECKOUT, AttemptKind.SETUP):
         return Page("unknown_page", {"base": visit.base}, 404)
     practice = _practice(store, visit)
     known = {

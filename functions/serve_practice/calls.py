@@ -206,5 +206,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, ...]]] = {
     "/v1/clients/{client_id}/plans": ("POST",),
     "/v1/invoices/{invoice_id}/void": ("POST",),
     "/v1/invoices/{invoice_id}/write-off": ("POST",),
+    "/v1/invoices/{invoice_id}/payments": ("POST",),
+    "/v1/invoices/{invoice_id}/refunds": ("POST",),
 }
 """Paths that functions of their own serve; with another method they arrive here."""

@@ -17,7 +17,7 @@ from edges.formats.claim_json import MAX_RESULTS
 from edges.inbound.claim_result import ClaimResultIn
 from edges.inbound.door import MAX_KEY_CHARS
 from edges.inbound.fields import ID_PATTERN, INVOICE_ID_PATTERN
-from edges.inbound.invoice_change import VoidIn, WriteOffIn
+from edges.inbound.invoice_change import PaymentIn, RefundIn, VoidIn, WriteOffIn
 from edges.inbound.plan_request import PlanIn
 from functions.serve_practice.calls import ELSEWHERE, ROUTES, Route
 
@@ -48,8 +48,17 @@ CHANGES: Final[Mapping[str, _Change]] = {
         WriteOffIn,
         {200: answers.Invoice},
     ),
+    "/v1/invoices/{invoice_id}/payments": _Change(
+        "Record money that the practice took itself, where its policy outside_payments lets it (INV-10)",
+        PaymentIn,
+        {200: answers.PaidInvoice, 201: answers.PaidInvoice},
+    ),
+    "/v1/invoices/{invoice_id}/refunds": _Change(
+        "Send back what cards paid for an invoice, all of it or an amount; the newest payment first (PAY-12)",
+        RefundIn,
+        {200: answers.RefundedInvoice, 201: answers.RefundedInvoice},
+    ),
 }
-"""Each is done once per `Idempotency-Key`; the same request again answers 200 with the invoice as it is now."""
 
 
 @cache
@@ -135,6 +144,7 @@ def _post_change(path: str) -> Json:
     one = CHANGES[path]
     name = "post_" + path.rpartition("/")[2].replace("-", "_")
     operation = _operation(one.summary, name, path, ("practice",), one.shows, (404, 409, *BODY_PROBLEMS))
+    operation["description"] += " Done once per Idempotency-Key: the same request again answers 200."
     operation["parameters"].append(_key_parameter(required=True))
     operation["requestBody"] = {"required": True, "content": _json(_ref(one.takes))}
     return operation

@@ -58,6 +58,23 @@ CHARGED = Attempt(
     posted_at=NOW,
     card_shown="Visa ending 4242",
 )
+AT_THE_DESK = replace(
+    CHARGED, channel=AttemptKind.OUTSIDE, parts=(Part("inv_session", 2000),), card_id="", card_shown="Cash"
+)
+REFUND: dict[str, str | int] = {
+    "refund_id": "ref_1",
+    "attempt": 7,
+    "payment_id": CHARGED.attempt_id,
+    "amount": 2000,
+    "cause": "staff",
+}
+DISPUTE: dict[str, str | int] = {
+    "dispute_id": "dp_1",
+    "attempt": 7,
+    "amount": 6250,
+    "withdrawn": 6250,
+    "reason": "product_not_received",
+}
 FAILED = replace(CHARGED, state=AttemptState.FAILED, reason="declined", decline="insufficient_funds")
 PLAN = Plan(
     "riverbend",
@@ -184,6 +201,45 @@ EXPECTED: list[tuple[str, Fact, Desk, list[str]]] = [
         desk(invoice(6250, paid=2000, written_off=4250), told=frozenset({"inv_session"})),
         ["no_longer_owed"],
     ),
+    (
+        "paid at the desk",
+        fact(FactKind.PAYMENT_POSTED, attempt=7, amount=2000, excess=0, received_on="2026-11-18"),
+        desk(invoice(6250, paid=2000), AT_THE_DESK),
+        ["receipt"],
+    ),
+    ("sent back", fact(FactKind.REFUND_POSTED, **REFUND), desk(CHARGED), ["refund"]),
+    (
+        "paid too much, sent back",
+        fact(FactKind.REFUND_POSTED, **REFUND | {"cause": "overpaid"}),
+        desk(CHARGED),
+        ["refund"],
+    ),
+    (
+        "sent back past us",
+        fact(FactKind.REFUND_POSTED, **REFUND | {"cause": "at_stripe"}),
+        desk(CHARGED),
+        ["refund", "staff_alert", "staff_alert"],
+    ),
+    (
+        "never sent back",
+        fact(FactKind.REFUND_FAILED, **REFUND, reason="insufficient_funds", posted=0),
+        desk(CHARGED),
+        ["staff_alert", "staff_alert"],
+    ),
+    (
+        "sent back, and returned",
+        fact(FactKind.REFUND_FAILED, **REFUND, reason="expired_or_canceled_card", posted=1),
+        desk(CHARGED),
+        ["refund_failed", "staff_alert", "staff_alert"],
+    ),
+    (
+        "disputed",
+        fact(FactKind.DISPUTE_OPENED, **DISPUTE, state="open"),
+        desk(CHARGED),
+        ["staff_alert", "staff_alert"],
+    ),
+    ("won", fact(FactKind.DISPUTE_CLOSED, **DISPUTE, state="won"), desk(CHARGED), ["staff_alert", "staff_alert"]),
+    ("lost", fact(FactKind.DISPUTE_CLOSED, **DISPUTE, state="lost"), desk(CHARGED), ["staff_alert", "staff_alert"]),
     ("bounced", fact(FactKind.NOTICE_BOUNCED, notice="charge_notice"), desk(), ["staff_alert", "staff_alert"]),
     ("alert bounced", fact(FactKind.NOTICE_BOUNCED, notice="staff_alert"), desk(), []),
 ]
@@ -253,6 +309,45 @@ def test_staff_hear_how_much_was_paid_too_much_and_by_which_payment() -> None:
     at = desk(invoice(6250, paid=6250), replace(CHARGED, excess=4250))
     _, alert, _ = mails(fact(FactKind.PAYMENT_POSTED, attempt=7, amount=6250, excess=4250), at)
     assert alert.reason == "Client ana paid $42.50 more than they owed: it is booked as their credit."
+    assert CHARGED.attempt_id in alert.what_to_do
+
+
+def test_pay_11_the_receipt_of_what_the_practice_took_itself_says_so_and_what_is_left() -> None:
+    """INV-10"""
+    told = fact(FactKind.PAYMENT_POSTED, attempt=7, amount=2000, excess=0, received_on="2026-11-18")
+    (receipt,) = mails(told, desk(announced(6250, paid=2000), AT_THE_DESK))
+    words = " ".join(render_letter(receipt).text.split())
+    assert "Riverbend Therapy has recorded your payment. This is your receipt." in words
+    assert "Amount: $20.00 Paid with: Cash Date: November 18, 2026" in words
+    assert "$42.50 of this bill is still open. The payment we announced will take only that." in words
+
+
+def test_pay_12_the_mail_about_a_refund_says_how_much_where_to_and_by_when() -> None:
+    (mail,) = mails(fact(FactKind.REFUND_POSTED, **REFUND | {"cause": "overpaid"}), desk(CHARGED))
+    words = " ".join(render_letter(mail).text.split())
+    assert "We had received more than you owed. Riverbend Therapy has sent you $20.00 back." in words
+    assert "Back to: Visa ending 4242" in words
+    assert "5 to 10 business days" in words
+
+
+def test_pay_12_staff_hear_why_a_refund_did_not_arrive_and_of_which_payment() -> None:
+    told = fact(FactKind.REFUND_FAILED, **REFUND, reason="lost_or_stolen_card", posted=0)
+    alert, _ = mails(told, desk(CHARGED))
+    assert alert.reason == "A refund of $20.00 to client ana did not arrive (lost or stolen card)."
+    assert CHARGED.attempt_id in alert.what_to_do
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "sentence"),
+    [
+        ("DISPUTE_OPENED", "open", "The bank of client ana disputes a payment of $62.50 (product not received)."),
+        ("DISPUTE_CLOSED", "won", "The dispute of $62.50 of client ana is over: the payment stands."),
+        ("DISPUTE_CLOSED", "lost", "The dispute of $62.50 of client ana is lost: their bank keeps the money."),
+    ],
+)
+def test_pay_13_staff_hear_what_the_bank_does_and_what_is_theirs_to_do(kind: str, state: str, sentence: str) -> None:
+    alert, _ = mails(fact(FactKind[kind], **DISPUTE, state=state), desk(CHARGED))
+    assert alert.reason == sentence
     assert CHARGED.attempt_id in alert.what_to_do
 
 

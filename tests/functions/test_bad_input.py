@@ -44,6 +44,8 @@ INVOICE = invoice_id("riverbend", "ana", "claim", "KB1")
 CHANGES: dict[str, dict[str, Any]] = {
     "void": {"reason": "Billed to the wrong client"},
     "write-off": {"reason": "Hardship"},
+    "payments": {"amount": 20_00, "reason": "Paid at the desk", "received_on": "2026-11-20", "method": "cash"},
+    "refunds": {"amount": 20_00, "reason": "Charged too much"},
 }
 """What staff may do to an invoice, by the last part of the address."""
 
@@ -237,6 +239,14 @@ WRONG_FIELDS = [
         for change, body in CHANGES.items()
         for wrong in ("", "  ", "two\nlines", "x" * 501, None)
     ),
+    *(
+        ("POST", f"/v1/invoices/{INVOICE}/{change}", CHANGES[change], "amount", wrong)
+        for change in ("payments", "refunds")
+        for wrong in (0, -1, 100_000_001, "2000", 20.0, True)
+    ),
+    ("POST", f"/v1/invoices/{INVOICE}/payments", CHANGES["payments"], "amount", None),
+    ("POST", f"/v1/invoices/{INVOICE}/payments", CHANGES["payments"], "method", "barter"),
+    ("POST", f"/v1/invoices/{INVOICE}/payments", CHANGES["payments"], "received_on", "11/20/2026"),
 ]
 
 
