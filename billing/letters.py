@@ -20,7 +20,7 @@ from billing.facts import Fact, FactKind
 from billing.ids import digest
 from billing.invoice import Invoice, Source
 from billing.letters_of_changes import dispute_closed, dispute_opened, no_longer_owed, refund_failed, refund_sent
-from billing.money import STRIPE_MINIMUM, dollars
+from billing.money import STRIPE_MINIMUM
 from billing.notice import Letter, LetterItem, NoticeKind
 from billing.payment import Attempt, AttemptKind, Part
 from billing.period import local_date, whole_minute
@@ -128,8 +128,8 @@ def _instalment_letters(fact: Fact, desk: Desk) -> Iterable[Written]:
 
 
 def _receipt(fact: Fact, desk: Desk) -> Iterable[Written]:
-    """What was paid, by invoice (PAY-11); a plan's instalment is itemised by the invoices it paid off. Staff hear of
-    what exceeds them: it is the client's credit, and nobody else would give it back."""
+    """What was paid, by invoice (PAY-11); a plan's instalment is itemised by the invoices it paid off. What exceeds
+    them goes back by itself, and the receipt says so."""
     attempt = _attempt(fact, desk)
     invoices = [i for i in desk.books.invoices if i.invoice_id in {p.invoice_id for p in attempt.parts}]
     received_on = str(fact.data.get("received_on", ""))
@@ -143,13 +143,9 @@ def _receipt(fact: Fact, desk: Desk) -> Iterable[Written]:
         received_on=date.fromisoformat(received_on) if received_on else None,
         left=sum(i.open_amount for i in invoices),
         announced=any(i.charge_at is not None for i in invoices),
+        excess=int(fact.data["excess"]),
     )
-    receipt = (letter, tuple(p.invoice_id for p in attempt.parts))
-    excess = int(fact.data["excess"])
-    if not excess:
-        return [receipt]
-    reason = f"Client {fact.client} paid {dollars(excess)} more than they owed: it is booked as their credit."
-    return [receipt, *staff(desk, reason, f"Please refund it. The payment is {attempt.attempt_id}.")]
+    return [(letter, tuple(p.invoice_id for p in attempt.parts))]
 
 
 def _attempt(fact: Fact, desk: Desk) -> Attempt:

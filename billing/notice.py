@@ -52,7 +52,8 @@ class Letter:
     `amount`: the figure the mail is about · `moment`: when money moves (or did) · `card`: "Visa ending 4242" ·
     `reason`, `what_to_do`: plain sentences · `retry_at`: next try of a failed charge · `cap`: limit per charge ·
     `consent_text`: the text agreed to · `announced`: a charge was announced that changes, or does not happen ·
-    `recorded`, `received_on`: the practice took the money itself, that day · `left`: what of the paid bills is open.
+    `recorded`, `received_on`: the practice took the money itself, that day · `left`: what of the paid bills is open ·
+    `excess`: what was paid above them.
     """
 
     kind: NoticeKind
@@ -79,6 +80,7 @@ class Letter:
     recorded: bool = False
     received_on: date | None = None
     left: Cents = 0
+    excess: Cents = 0
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,22 @@
 Amounts stay cents and instants stay instants; how they are written is the templates' business (edges/render.py).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
 from billing.account import Books
 from billing.autopay import CONSENT_TEXT, CONSENT_VERSION, cap_of
+from billing.dispute import DisputeState
 from billing.explain import Bucket, ExplainedLine
-from billing.invoice import Invoice, Source
+from billing.invoice import Invoice, Source, Status
 from billing.money import STRIPE_MINIMUM, Cents, dollars
 from billing.payment import Attempt, AttemptKind, AttemptState
 from billing.plan import Instalment, InstalmentStatus, Plan
 from billing.planning import MOST_INVOICES
 from billing.policy import Practice
+from billing.refund import RefundState
 
 PAYMENTS_SHOWN: Final = 5
 """The link page confirms what was paid lately; the whole history needs a sign-in (design: Web)."""
@@ -42,6 +44,8 @@ INSTALMENT_WORDS: Final[Mapping[InstalmentStatus, str]] = {
     InstalmentStatus.FAILED: "Not paid",
     InstalmentStatus.SKIPPED: "Skipped",
 }
+
+DROPPED_WORDS: Final[Mapping[Status, str]] = {Status.VOID: "cancelled", Status.WRITTEN_OFF: "no longer asked for"}
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,8 @@ class Charge:
 
 @dataclass(frozen=True)
 class Bill:
-    """An unpaid invoice. `payable`: it has a Pay button · `waits`: why it has none, "" where nothing special."""
+    """An unpaid invoice. `payable`: it has a Pay button · `waits`: why it has none, "" where nothing special ·
+    `note`: what else there is to know."""
 
     invoice_id: str
     title: str
@@ -90,6 +95,7 @@ class Bill:
     mark: str
     payable: bool
     waits: str
+    note: str
     charge: Charge | None
     explanations: tuple[Explanation, ...]
 
@@ -146,11 +152,22 @@ class PlanView:
 
 @dataclass(frozen=True)
 class Paid:
-    """A payment that arrived."""
+    """A payment that arrived. `note`: what became of it since, "" where it stands."""
 
     at: datetime
     amount: Cents
     card: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A bill that nobody asks for any more, and what the practice did."""
+
+    title: str
+    on: date | None
+    amount: Cents
+    words: str
 
 
 @dataclass(frozen=True)
@@ -171,6 +188,7 @@ class Overview:
     autopay: AutopayView
     plan: PlanView | None
     payments: tuple[Paid, ...]
+    dropped: tuple[Dropped, ...]
     credit: Cents
 
 
@@ -195,7 +213,8 @@ def overview(
         online=practice.online_payments,
         autopay=autopay_view(books, practice),
         plan=_plan(books.plan(books.account.active_plan)),
-        payments=_payments(books.attempts),
+        payments=_payments(books),
+        dropped=_dropped(books),
         credit=books.account.credit,
     )
 
@@ -237,6 +256,8 @@ def _bill(invoice: Invoice, books: Books, lines: Sequence[ExplainedLine], provid
     mark, waits = "Balance due", ""
     if charging:
         mark, waits = "Payment in progress", "A payment for this is on its way. You need to do nothing."
+    elif invoice.disputed:
+        mark, waits = "Being checked", "Your bank is looking into a payment of this bill. Nothing is charged meanwhile."
     elif invoice.in_review:
         mark, waits = "Being checked", "We are looking into this bill. Nothing is charged meanwhile."
     elif invoice.open_amount < STRIPE_MINIMUM:
@@ -245,18 +266,24 @@ def _bill(invoice: Invoice, books: Books, lines: Sequence[ExplainedLine], provid
     return Bill(
         invoice_id=invoice.invoice_id,
         title=_title(invoice, books),
-        on=invoice.service_date if invoice.source is Source.CLAIM else None,
+        on=_day(invoice),
         provider=providers.get(invoice.provider, "") if invoice.source is Source.CLAIM else "",
         amount=invoice.open_amount,
         already_paid=invoice.amount - invoice.open_amount,
         mark=mark,
         payable=not waits,
         waits=waits,
+        note="Your bank took an earlier payment of this bill back." if invoice.disputed_back and not waits else "",
         charge=Charge(card.shown if card else "your card", invoice.charge_at)
         if announced and invoice.charge_at
         else None,
         explanations=tuple(explanation(line) for line in lines),
     )
+
+
+def _day(invoice: Invoice) -> date | None:
+    """The day by which a bill is named; one of a plan has a title instead."""
+    return invoice.service_date if invoice.source is Source.CLAIM else None
 
 
 def _title(invoice: Invoice, books: Books) -> str:
@@ -349,11 +376,37 @@ def _step(number: int, instalment: Instalment, upcoming: Instalment | None) -> P
     return PlanStep(number, instalment.issue_on, instalment.amount, words, paid, is_next)
 
 
-def _payments(attempts: Iterable[Attempt]) -> tuple[Paid, ...]:
+def _payments(books: Books) -> tuple[Paid, ...]:
     """The latest payments, newest first."""
     posted = [
-        Paid(one.posted_at, one.amount, one.card_shown)
-        for one in attempts
+        Paid(one.posted_at, one.amount, one.card_shown, _since(one, books))
+        for one in books.attempts
         if one.state is AttemptState.POSTED and one.parts and one.posted_at is not None
     ]
     return tuple(sorted(posted, key=lambda one: one.at, reverse=True)[:PAYMENTS_SHOWN])
+
+
+def _since(payment: Attempt, books: Books) -> str:
+    """What became of a payment since it arrived (PAY-12, PAY-13)."""
+    refunds = [one for one in books.refunds if one.payment == payment.number]
+    sent = sum(one.amount for one in refunds if one.state is RefundState.POSTED)
+    under_way = sum(one.amount for one in refunds if one.on_its_way)
+    lost = any(one.state is DisputeState.LOST for one in books.disputes if one.payment == payment.number)
+    notes = (
+        f"{dollars(sent)} sent back" if sent else "",
+        f"{dollars(under_way)} on its way back" if under_way else "",
+        "your bank is looking into it" if books.is_disputed(payment) else "",
+        "taken back by your bank" if lost else "",
+    )
+    return ", ".join(note for note in notes if note)
+
+
+def _dropped(books: Books) -> tuple[Dropped, ...]:
+    """Bills that were cancelled or written off, the latest first: whoever has their mail must find what became of them
+    (DESK-3)."""
+    ended = [
+        Dropped(_title(one, books), _day(one), amount, DROPPED_WORDS[one.status])
+        for one in reversed(books.invoices)
+        if one.status in DROPPED_WORDS and (amount := one.amount if one.void else one.written_off)
+    ]
+    return tuple(ended[:PAYMENTS_SHOWN])

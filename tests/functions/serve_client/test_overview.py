@@ -6,12 +6,14 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from billing.account import Contact
+from billing.dispute import Dispute, DisputeState
 from billing.explain import ExplainedLine, Reason, explain
 from billing.invoice import Source
 from billing.invoice_lines import InvoiceLines
 from billing.payment import Attempt, AttemptKind, AttemptState, Part
 from billing.plan import InstalmentStatus, Plan, schedule
 from billing.policy import Policy
+from billing.refund import Refund, RefundCause, RefundState
 from edges.render import render_page
 from functions.serve_client.door import Page
 from functions.serve_client.flow import pay, show
@@ -300,6 +302,76 @@ def test_credit_and_the_latest_payments_are_shown() -> None:
     assert [one.text for one in page.all("li")] == [
         f"November {22 - day}, 2026, Visa ending 4242 $10.0{day}" for day in range(5)
     ]
+
+
+def test_desk_3_a_bill_that_was_cancelled_or_written_off_is_shown_as_that_and_not_asked_for() -> None:
+    world = a_world()
+    world.bill(1, 6250, void=True)
+    world.bill(2, 8000, date(2026, 10, 23), paid=3000, written_off=5000)
+    world.signed_in()
+    page = seen(world)
+    assert page.headings()[0] == "Hi Ana, there is nothing to pay"
+    assert not [button for button in page.buttons() if button.startswith("Pay")]
+    assert "No longer to pay" in page.headings()
+    assert "Friday, October 30 cancelled $62.50" in page.text
+    assert "Friday, October 23 no longer asked for $50.00" in page.text
+
+
+def paid_bill(**changes: object) -> World:
+    """$62.50 were paid by the client's Visa."""
+    world = a_world()
+    world.bill(1, 6250, paid=6250, **changes)
+    world.signed_in()
+    world.put(
+        Attempt(
+            PRACTICE,
+            CLIENT,
+            1,
+            1,
+            AttemptKind.CHECKOUT,
+            (Part("inv_1", 6250),),
+            "cus_1",
+            "",
+            "",
+            NOW,
+            AttemptState.POSTED,
+            posted_at=NOW,
+            card_shown="Visa ending 4242",
+        )
+    )
+    return world
+
+
+def a_refund(number: int, amount: int, state: RefundState) -> Refund:
+    parts = (Part("inv_1", amount),)
+    return Refund(PRACTICE, CLIENT, f"ref_{number}", 1, RefundCause.STAFF, 1, "pi_1", amount, parts, NOW, state)
+
+
+def test_pay_12_what_went_back_of_a_payment_stands_beside_it() -> None:
+    world = paid_bill(refunded=3000)
+    world.put(a_refund(1, 2000, RefundState.POSTED), a_refund(2, 1000, RefundState.STARTED))
+    world.put(a_refund(3, 500, RefundState.FAILED))
+    assert "Visa ending 4242 $20.00 sent back, $10.00 on its way back $62.50" in seen(world).text
+
+
+def test_pay_13_a_disputed_bill_is_not_offered_for_payment_and_a_lost_one_says_why_it_is_open_again() -> None:
+    world = paid_bill(disputed=True)
+    world.put(Dispute(PRACTICE, CLIENT, "dp_1", 1, 1, 6250, NOW))
+    page = seen(world)
+    assert page.headings()[0] == "Hi Ana, there is nothing to pay"
+    assert "Visa ending 4242 your bank is looking into it $62.50" in page.text
+    (invoice,) = world.books.invoices
+    world.change(invoice, paid=2000)
+    page = seen(world)
+    assert not [button for button in page.buttons() if button.startswith("Pay")]
+    assert "Your bank is looking into a payment of this bill." in page.text
+    world.change(invoice, disputed=False, paid=6250, disputed_back=6250)
+    (dispute,) = world.books.disputes
+    world.change(dispute, state=DisputeState.LOST, withdrawn=6250)
+    page = seen(world)
+    assert "Pay $62.50" in page.buttons()
+    assert "Your bank took an earlier payment of this bill back." in page.text
+    assert "Visa ending 4242 taken back by your bank $62.50" in page.text
 
 
 def test_part_of_a_bill_settled_before_is_taken_off() -> None:
