@@ -87,3 +87,58 @@ def _port_imports(port: str) -> set[str]:
         called = {n.func.id for n in ast.walk(defined[one]) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
         todo |= (called & defined.keys()) - seen
     return found
+
+
+def calls(verb: str) -> frozenset[str]:
+    """Everything that the verb's handler may come to call, as it is written: `store.commit`, `client("sqs")`.
+
+    Followed by name, from the handler on: a function, class or table of ours that is named is reached, a method once
+    anything calls one of its name. That is more than can happen, never less. How the table itself is spoken to
+    (`OWN_BUSINESS`) is left out: which of its writes a verb needs shows in what it asks of it.
+    """
+    modules, _ = reach(verb)
+    defined: dict[str, list[tuple[str, ast.AST]]] = {}
+    for module in modules:
+        for name, node in _definitions(_tree(module)):
+            defined.setdefault(name, []).append((module, node))
+    todo = [(module, node) for module, node in defined["handler"] if module == f"functions.{verb}.handler"]
+    seen: set[int] = set()
+    called: set[str] = set()
+    while todo:
+        module, node = todo.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        for part in _own_parts(node):
+            if isinstance(part, ast.Call) and module not in OWN_BUSINESS:
+                called |= {ast.unparse(part.func), ast.unparse(part) if len(part.args) == 1 else ""}
+            if isinstance(part, ast.Name):
+                todo += defined.get(part.id, [])
+            elif isinstance(part, ast.Attribute):
+                todo += [*defined.get(part.attr, []), *defined.get(f".{part.attr}", [])]
+    return frozenset(called)
+
+
+OWN_BUSINESS = frozenset({"edges.store", "edges.table", "billing.ports"})
+
+
+def _definitions(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
+    """Functions, classes and tables by name, methods with a dot before it."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name, node
+        if isinstance(node, ast.ClassDef):
+            yield from ((f".{part.name}", part) for part in node.body if isinstance(part, ast.FunctionDef))
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from ((target.id, node) for target in targets if isinstance(target, ast.Name))
+
+
+def _own_parts(node: ast.AST) -> Iterator[ast.AST]:
+    """What runs when it is used: of a class its fields and what Python calls by itself, not every method."""
+    if not isinstance(node, ast.ClassDef):
+        yield from ast.walk(node)
+        return
+    for part in [*node.bases, *node.decorator_list, *node.body]:
+        if not isinstance(part, ast.FunctionDef) or part.name.startswith("__"):
+            yield from ast.walk(part)
