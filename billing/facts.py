@@ -50,6 +50,7 @@ class FactKind(StrEnum):
     AUTOPAY_ENDED = "AutopayEnded"
     CARD_SAVED = "CardSaved"
     PHONE_LOCKED = "PhoneLocked"
+    LINKS_REVOKED = "LinksRevoked"
     PLAN_CREATED = "PlanCreated"
     INSTALMENT_ISSUED = "InstalmentIssued"
     PLAN_COMPLETED = "PlanCompleted"
@@ -103,6 +104,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     FactKind.AUTOPAY_ENDED: ("send_email",),
     FactKind.CARD_SAVED: (),
     FactKind.PHONE_LOCKED: ("send_email",),
+    FactKind.LINKS_REVOKED: (),
     FactKind.PLAN_CREATED: ("send_email",),
     FactKind.INSTALMENT_ISSUED: ("send_email",),
     FactKind.PLAN_COMPLETED: (),

@@ -3,12 +3,16 @@ SimplePractice and Circle Medical disagree, the practice decides.
 """
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
 from billing.ids import Key, practice_key, provider_key
 from billing.money import Cents
 from billing.row import Asleep
+
+KEY_ID_CHARS = 12
+"""Of a hash of 64: enough to tell a practice's keys apart."""
 
 
 class AutopayDelay(StrEnum):
@@ -99,3 +103,26 @@ class ApiKey(Asleep):
     @property
     def key(self) -> Key:
         return Key(f"K#{self.secret_hash}#", "KEY#")
+
+
+@dataclass(frozen=True)
+class IssuedKey(Asleep):
+    """That a practice was given a key: what whoever looks after keys can list. The key itself is found by `ApiKey`."""
+
+    TYPE: ClassVar[str] = "issued_key"
+
+    practice: str
+    secret_hash: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    revoked_at: datetime | None = None
+    version: int = 1
+
+    @property
+    def key(self) -> Key:
+        return Key(practice_key(self.practice).pk, f"KEY#{self.secret_hash}#")
+
+    @property
+    def key_id(self) -> str:
+        """What people call it: the beginning of its hash."""
+        return self.secret_hash[:KEY_ID_CHARS]

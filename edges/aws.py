@@ -4,6 +4,7 @@ botocore alone, without boto3's resources: importing less is what a cold start c
 second one reads every service description again.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -89,11 +90,44 @@ def _in_time(event_name: str, **_: Any) -> None:
     deadline.take(takes, takes, last=event_name.endswith(LAST_CALL))
 
 
-@cache
-def secret(secret_id: str) -> str:
-    """The text of a secret, read once per process: a rolled secret takes effect with the next deployment."""
-    with passing_faults():
-        return client("secretsmanager").get_secret_value(SecretId=secret_id)["SecretString"]
+SECRET_KEPT_SECONDS: Final = 60
+"""How long a process goes on with a secret it has read: a rolled one is in use everywhere a minute later."""
+CURRENT: Final = "AWSCURRENT"
+PREVIOUS: Final = "AWSPREVIOUS"
+"""What a secret was before it was last rolled."""
+
+_kept: Final[dict[tuple[str, str], tuple[float, str]]] = {}
+
+
+def secret(secret_id: str, version: str = CURRENT) -> str:
+    """The text of a secret, "" where it has no such version. Read at most once a minute, by the wall clock, which goes
+    on while a container is frozen; while it cannot be read, what it was is taken to hold."""
+    read_at, text = _kept.get((secret_id, version), (None, ""))
+    if read_at is not None and 0 <= time.time() - read_at < SECRET_KEPT_SECONDS:
+        return text
+    try:
+        text = _read_secret(secret_id, version)
+    except TryAgain:
+        if read_at is None:
+            raise
+    _kept[secret_id, version] = (time.time(), text)
+    return text
+
+
+def forget_secrets() -> None:
+    """Read each anew when it is next asked for."""
+    _kept.clear()
+
+
+def _read_secret(secret_id: str, version: str) -> str:
+    try:
+        with passing_faults():
+            answer = client("secretsmanager").get_secret_value(SecretId=secret_id, VersionStage=version)
+    except ClientError as error:
+        if version == PREVIOUS and code_of(error) == "ResourceNotFoundException":
+            return ""
+        raise
+    return answer["SecretString"]
 
 
 def code_of(error: ClientError) -> str:

@@ -38,6 +38,7 @@ HOMES: Final[Mapping[str, str]] = {
     "idempotency_key": "billing.idempotency",
     "invoice": "billing.invoice",
     "invoice_lines": "billing.invoice_lines",
+    "issued_key": "billing.policy",
     "link_session": "billing.account",
     "phone_tries": "billing.account",
     "plan": "billing.plan",

@@ -1,9 +1,10 @@
-"""The ports of this container: each made when a handler first asks for it, and kept for the next invocation.
+"""The ports of this container: each made when a handler first asks for it, and kept for the next invocation; what holds
+a secret only as long as the secret is the same (edges/aws.py).
 
 A handler asks only for what its step needs, so a function that stores webhooks imports neither Stripe nor Jinja.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from edges import aws
@@ -49,24 +50,27 @@ def blobs() -> "S3Blobs":
     return S3Blobs(aws.client("s3"), settings().bucket)
 
 
-@cache
 def cards() -> "StripeCards":
-    """Stripe; imports its SDK, which costs 0.4 s."""
+    """Stripe, with the key as it is now; imports its SDK, which costs 0.4 s."""
+    return _cards(aws.secret(settings().stripe_key_secret_id))
+
+
+@lru_cache(maxsize=1)
+def _cards(key: str) -> "StripeCards":
     from edges.card_gateway import StripeCards, stripe_client
 
-    key = aws.secret(settings().stripe_key_secret_id)
     return StripeCards(stripe_client(key, settings().stripe_api_base))
 
 
-@cache
 def links() -> "Links":
-    """Pay links."""
+    """Pay links, with the secret as it is now. Those signed with the one before it live on."""
     from edges.links import Links
 
-    return Links(aws.secret(settings().link_secret_id).encode(), settings().public_base_url)
+    secret_id = settings().link_secret_id
+    now, before = aws.secret(secret_id), aws.secret(secret_id, aws.PREVIOUS)
+    return Links(now.encode(), settings().public_base_url, previous=before.encode())
 
 
-@cache
 def mailer() -> "SesMailer":
     """The mail service."""
     from edges.mailer import SesMailer

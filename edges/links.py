@@ -38,17 +38,19 @@ class LinkClaim:
 
 
 class Links:
-    """Makes and reads pay links with one secret."""
+    """Makes pay links with one secret, and reads those of the secret before it too: rolling it ends no link, rolling it
+    twice ends all."""
 
-    def __init__(self, secret: bytes, base_url: str) -> None:
+    def __init__(self, secret: bytes, base_url: str, *, previous: bytes = b"") -> None:
         self._secret = secret
+        self._accepted = (secret, previous) if previous else (secret,)
         self._base_url = base_url.rstrip("/")
 
     def token(self, practice: str, client: str, epoch: int, issued: datetime) -> str:
         """The token of a link; the same for the same arguments, seconds counted."""
         assert "\0" not in practice + client, "ids hold no NUL"
         payload = "\0".join((practice, client, str(epoch), str(int(issued.timestamp())))).encode()
-        return f"{_text(payload)}.{_text(self._signature(payload))}"
+        return f"{_text(payload)}.{_text(_signature(self._secret, payload))}"
 
     def url(self, token: str) -> str:
         """Where the client's browser goes."""
@@ -58,7 +60,7 @@ class Links:
         """What a token says. Raises UnknownLink where it is none of ours, ExpiredLink after 90 days."""
         payload_text, _, signature_text = token.partition(".")
         payload, signature = _bytes(payload_text), _bytes(signature_text)
-        if not hmac.compare_digest(signature, self._signature(payload)):
+        if not any(hmac.compare_digest(signature, _signature(secret, payload)) for secret in self._accepted):
             raise UnknownLink
         practice, client, epoch, issued_at = payload.decode().split("\0")
         issued = datetime.fromtimestamp(int(issued_at), UTC)
@@ -66,8 +68,9 @@ class Links:
             raise ExpiredLink
         return LinkClaim(practice, client, int(epoch), issued)
 
-    def _signature(self, payload: bytes) -> bytes:
-        return hmac.new(self._secret, PURPOSE + payload, hashlib.sha256).digest()[:SIGNATURE_BYTES]
+
+def _signature(secret: bytes, payload: bytes) -> bytes:
+    return hmac.new(secret, PURPOSE + payload, hashlib.sha256).digest()[:SIGNATURE_BYTES]
 
 
 def _text(data: bytes) -> str:

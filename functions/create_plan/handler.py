@@ -5,9 +5,9 @@ from functools import cache
 from typing import Any
 
 from billing.facts import Message
-from billing.ports import CardGateway, Store
-from edges import deadline
-from edges.aws import client, secret
+from billing.ports import Store
+from edges import container, deadline
+from edges.aws import client
 from edges.clock import Clock
 from edges.settings import Settings
 from edges.sqs import each_record
@@ -43,7 +43,7 @@ def _answer(event: Mapping[str, Any]) -> dict[str, Any]:
 
     def act() -> dict[str, Any]:
         store, clock = _ports()
-        return post_plan(request, store=store, cards=_cards(), now=clock.now())
+        return post_plan(request, store=store, cards=container.cards(), now=clock.now())
 
     return answered(request, act)
 
@@ -53,11 +53,3 @@ def _ports() -> tuple[Store, Clock]:
     settings = Settings.from_env()
     table = client("dynamodb")
     return DynamoStore(table, settings.table, settings.due_shards), Clock(settings, table)
-
-
-@cache
-def _cards() -> CardGateway:
-    from edges.card_gateway import StripeCards, stripe_client
-
-    settings = Settings.from_env()
-    return StripeCards(stripe_client(secret(settings.stripe_key_secret_id), settings.stripe_api_base))

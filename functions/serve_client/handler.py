@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 from billing.ports import TryAgain
@@ -22,9 +21,8 @@ def handler(event: Mapping[str, Any], context: object) -> Response:
     return serve(request, ports)
 
 
-@cache
 def _ports() -> Ports:
-    """Made once per container; `cards` is not: Stripe's SDK is loaded by the first button that needs it."""
+    """`cards` is made later: Stripe's SDK is loaded by the first button that needs it."""
     return Ports(
         store=container.store(),
         cards=container.cards,

@@ -1,19 +1,22 @@
 """`kindbill`: run a local copy, and work on a running one from a shell.
 
-run, post and clock speak to this machine's copy (KINDBILL_PORT says which); key and redrive work on any copy: on this
-machine's, or with --stage on one in the AWS account this shell is signed in to.
+run, post and clock speak to this machine's copy (KINDBILL_PORT says which); key, links and redrive work on any copy: on
+this machine's, or with --stage on one in the AWS account this shell is signed in to.
 """
 
 import argparse
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from edges.store import DynamoStore
 from infra.local import redrive
 from infra.local.cloud import Cloud
-from infra.local.keys import SCOPES, NoSuchKey, new_key, revoke_key
+from infra.local.keys import PREFIX, SCOPES, NoSuchKey, list_keys, new_key, revoke_key
+from infra.local.links import NoSuchClient, revoke_links, rotate_secret
 from infra.local.run import CannotRun, port_from_env, run
 
 MEDIA_TYPES = {".json": "application/json", ".835": "application/edi-x12", ".fhir": "application/fhir+json"}
@@ -28,7 +31,7 @@ def main() -> None:
     arguments = _parser().parse_args()
     try:
         sys.exit(arguments.act(arguments))
-    except (CannotDo, CannotRun, NoSuchKey, ValueError) as reason:
+    except (CannotDo, CannotRun, NoSuchClient, NoSuchKey, ValueError) as reason:
         sys.exit(f"kindbill: {reason}")
 
 
@@ -49,19 +52,32 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("length", help="90s, 15m, 48h, 14d or a sum like 47h59m")
     one.set_defaults(act=_clock)
 
-    one = commands.add_parser("key", help="make or revoke an API key")
+    one = commands.add_parser("key", help="make, list or revoke API keys")
     actions = one.add_subparsers(required=True, metavar="action")
     new = actions.add_parser("new", help="make a key and print it, once")
-    new.add_argument("--practice", help="whose key it is; the demo practice's where left out")
     new.add_argument("--scope", action="append", choices=SCOPES, required=True, help="may be given several times")
     new.set_defaults(act=_new_key)
+    listed = actions.add_parser("list", help="every key of the practice: its id, scopes, age; never the key")
+    listed.set_defaults(act=_list_keys)
     revoke = actions.add_parser("revoke", help="from now on the key is refused")
-    revoke.add_argument("key", help="the key, or the hash of it")
+    revoke.add_argument("key", help="the key, or its id")
     revoke.set_defaults(act=_revoke_key)
+
+    one = commands.add_parser("links", help="end pay links")
+    actions = one.add_subparsers(required=True, metavar="action")
+    ended = actions.add_parser(
+        "revoke", help="every link and open page of a client is dead; the next mail has a new one"
+    )
+    ended.add_argument("client", help="the client's id")
+    ended.set_defaults(act=_revoke_links)
+    rotated = actions.add_parser("rotate", help="sign links with a new secret; twice ends every link ever sent")
+    rotated.set_defaults(act=_rotate)
+    for of_practice in (new, listed, revoke, ended):
+        of_practice.add_argument("--practice", help="whose it is; this machine's practice where left out")
 
     again = commands.add_parser("redrive", help="send what waits in the dead letter queues again")
     again.set_defaults(act=_redrive)
-    for stageable in (new, revoke, again):
+    for stageable in (new, listed, revoke, ended, rotated, again):
         stageable.add_argument("--stage", help="a copy on AWS, instead of this machine's")
     return parser
 
@@ -87,19 +103,49 @@ def _clock(arguments: argparse.Namespace) -> int:
 
 
 def _new_key(arguments: argparse.Namespace) -> int:
-    practice = arguments.practice
-    if practice is None:
-        if arguments.stage:
-            raise CannotDo("--practice is needed: a key belongs to exactly one")
-        practice = _local("GET", "/_local/demo")["practice_id"]
-    say(new_key(_cloud(arguments.stage).store(), practice, arguments.scope))
+    store, practice, now = _staff(arguments)
+    say(new_key(store, practice, arguments.scope, now))
+    return 0
+
+
+def _list_keys(arguments: argparse.Namespace) -> int:
+    store, practice, _ = _staff(arguments)
+    for one in list_keys(store, practice):
+        ended = f"  revoked {one.revoked_at:%Y-%m-%d %H:%M}" if one.revoked_at else ""
+        say(f"{one.key_id}  {practice}  {','.join(one.scopes):<23} made {one.created_at:%Y-%m-%d %H:%M}{ended}")
     return 0
 
 
 def _revoke_key(arguments: argparse.Namespace) -> int:
-    row = revoke_key(_cloud(arguments.stage).store(), arguments.key)
-    say(f"revoked a key of {row.practice} for {', '.join(row.scopes)}")
+    store, practice, now = _staff(arguments, needs_practice=not arguments.key.startswith(PREFIX))
+    row = revoke_key(store, arguments.key, practice, now)
+    say(f"revoked key {row.key_id} of {row.practice} for {', '.join(row.scopes)}")
     return 0
+
+
+def _revoke_links(arguments: argparse.Namespace) -> int:
+    store, practice, now = _staff(arguments)
+    revoke_links(store, practice, arguments.client, now)
+    say(f"every pay link of {arguments.client} is dead, and every page opened by one")
+    return 0
+
+
+def _rotate(arguments: argparse.Namespace) -> int:
+    rotate_secret(_cloud(arguments.stage))
+    say("links are signed with a new secret within a minute; those of the secret before stay good")
+    return 0
+
+
+def _staff(arguments: argparse.Namespace, *, needs_practice: bool = True) -> tuple[DynamoStore, str, datetime]:
+    """The table that is meant, whose part of it ("" where that does not matter), and what time it is there."""
+    practice, stage = arguments.practice or "", arguments.stage
+    if stage and needs_practice and not practice:
+        raise CannotDo("--practice is needed")
+    store = _cloud(stage).store()
+    if stage:
+        return store, practice, datetime.now(UTC)
+    now = datetime.fromisoformat(_local("GET", "/_local/clock")["now"])
+    return store, practice or _local("GET", "/_local/demo")["practice_id"], now
 
 
 def _redrive(arguments: argparse.Namespace) -> int:

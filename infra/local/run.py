@@ -268,7 +268,9 @@ class SetUp:
         quiet = Quiet(cloud, lambda: self._proxy.open, lambda: self._stripe.in_flight)
         copy = Copy(self._wanted.base_url, cloud, self._clock, self._stripe, quiet)
         copy.practice = PRACTICE
-        copy.keys = {scope: await asyncio.to_thread(new_key, copy.store, PRACTICE, [scope]) for scope in SCOPES}
+        copy.keys = {
+            scope: await asyncio.to_thread(new_key, copy.store, PRACTICE, [scope], self._clock.now) for scope in SCOPES
+        }
         self._console.copy = copy
         with self._step("Bringing in the demo practice"):
             demo = Demo(self._wanted.base_url, copy.keys, self._clock.now.date())

@@ -61,6 +61,20 @@ def test_a_link_signed_with_another_secret_is_unknown() -> None:
         LINKS.read(Links(b"other", "https://pay.example").token("elm", "ana", 0, NOON), NOON)
 
 
+def test_a_link_signed_with_the_secret_before_lives_on_and_new_ones_are_signed_with_the_new_one() -> None:
+    old = LINKS.token("elm", "ana", 0, NOON)
+    rolled = Links(b"new", "https://pay.example", previous=b"secret")
+    assert rolled.read(old, NOON).client == "ana"
+    assert rolled.token("elm", "ana", 0, NOON) == Links(b"new", "https://pay.example").token("elm", "ana", 0, NOON)
+    with pytest.raises(UnknownLink):
+        Links(b"newer", "https://pay.example", previous=b"new").read(old, NOON)
+
+
+def test_without_a_secret_before_nothing_signed_with_an_empty_one_is_a_link() -> None:
+    with pytest.raises(UnknownLink):
+        LINKS.read(Links(b"", "https://pay.example").token("elm", "ana", 0, NOON), NOON)
+
+
 def test_a_signature_made_for_another_purpose_is_no_link() -> None:
     import base64
     import hashlib

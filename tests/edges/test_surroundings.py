@@ -192,13 +192,63 @@ def test_there_is_one_client_of_a_service_with_pinned_patience(monkeypatch: pyte
     aws._client.cache_clear()
 
 
-def test_a_secret_is_fetched_once_per_container(stage: Stage) -> None:
+LATER = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+@pytest.fixture
+def wall(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What the wall clock says to edges/aws.py, to be changed."""
+    at = [1_000_000.0]
+    monkeypatch.setattr(aws.time, "time", lambda: at[0])
+    return at
+
+
+def test_a_secret_is_fetched_at_most_once_a_minute(stage: Stage, wall: list[float]) -> None:
     fetched: list[str] = []
     events = stage.client("secretsmanager").meta.events
     events.register("before-call.secretsmanager.GetSecretValue", lambda **_: fetched.append("one"))
     secret_id = container.settings().link_secret_id
     assert [aws.secret(secret_id), aws.secret(secret_id)] == ["link-secret", "link-secret"]
+    wall[0] += aws.SECRET_KEPT_SECONDS - 1
+    aws.secret(secret_id)
     assert fetched == ["one"]
+
+
+def test_a_rolled_secret_is_in_use_a_minute_later_and_the_one_before_is_known(stage: Stage, wall: list[float]) -> None:
+    secret_id = container.settings().link_secret_id
+    old = container.links().token("elm", "ana", 0, LATER)
+    assert aws.secret(secret_id, aws.PREVIOUS) == ""
+    stage.client("secretsmanager").put_secret_value(SecretId=secret_id, SecretString="rolled")
+    wall[0] += aws.SECRET_KEPT_SECONDS
+    assert (aws.secret(secret_id), aws.secret(secret_id, aws.PREVIOUS)) == ("rolled", "link-secret")
+    assert container.links().read(old, LATER).client == "ana"
+    assert container.links().token("elm", "ana", 0, LATER) != old
+
+
+def test_a_secret_that_cannot_be_read_for_a_while_stays_what_it_was(
+    stage: Stage, wall: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret_id = container.settings().link_secret_id
+    assert aws.secret(secret_id) == "link-secret"
+
+    def throttled(*_: str) -> str:
+        raise TryAgain("throttled")
+
+    monkeypatch.setattr(aws, "_read_secret", throttled)
+    wall[0] += 10 * aws.SECRET_KEPT_SECONDS
+    assert aws.secret(secret_id) == "link-secret"
+    with pytest.raises(TryAgain):
+        aws.secret(container.settings().stripe_key_secret_id)
+
+
+def test_a_rolled_stripe_key_is_the_one_that_is_used(stage: Stage, wall: list[float]) -> None:
+    before = container.cards()
+    assert container.cards() is before
+    stage.client("secretsmanager").put_secret_value(
+        SecretId=container.settings().stripe_key_secret_id, SecretString="sk_test_rolled"
+    )
+    wall[0] += aws.SECRET_KEPT_SECONDS
+    assert container.cards() is not before
 
 
 # ----------------------------------------------------------------------------------------------------------- ports
@@ -210,7 +260,8 @@ def test_every_port_is_what_its_protocol_says_and_made_once(stage: Stage) -> Non
     cards: CardGateway = container.cards()
     mailer: Mailer = container.mailer()
     assert store is container.store()
-    assert (blobs, cards, mailer) == (container.blobs(), container.cards(), container.mailer())
+    assert (blobs, cards) == (container.blobs(), container.cards())
+    assert mailer
     provider = Provider("elm", "dr_chen", 1, "Dr Chen", "chen@elm.example")
     store.commit(Insert(provider))
     assert store.get(provider.key) == provider

@@ -85,7 +85,7 @@ def forget() -> None:
     for port in vars(container).values():
         if hasattr(port, "cache_clear"):
             port.cache_clear()
-    aws.secret.cache_clear()
+    aws.forget_secrets()
     log._settings.cache_clear()
 
 

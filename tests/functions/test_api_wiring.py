@@ -13,7 +13,7 @@ import pytest
 from billing.ids import api_key_hash
 from billing.policy import ApiKey
 from billing.ports import Insert
-from edges import aws, container
+from edges import aws
 from edges.settings import Settings
 from edges.store import DynamoStore
 from functions.change_invoice import handler as change_invoice
@@ -23,18 +23,14 @@ from functions.read_claims import handler as read_claims
 from functions.serve_practice import handler as serve_practice
 from tests.billing.examples import ENROLLED, PRACTICE, invoice
 from tests.fakes.cloud import CREDENTIALS, LocalCloud
+from tests.fakes.stage import forget
 from tests.functions.api import KEYS, Reply, api_event, assert_problem
 from tests.functions.test_bad_input import INVOICE, RESULT
 
 CACHES = (
     aws._session,
     aws._client,
-    aws.secret,
-    container.settings,
-    container.store,
-    container.clock,
     create_plan._ports,
-    create_plan._cards,
     ingest_claims._ports,
     read_claims._ports,
     serve_practice._ports,
@@ -61,6 +57,7 @@ def store(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dynamo
         monkeypatch.setenv(name, value)
     for cache in CACHES:
         cache.cache_clear()
+    forget()
     made = DynamoStore(aws.client("dynamodb"), Settings.from_env().table, 4)
     keys = [Insert(ApiKey(api_key_hash(secret), "riverbend", (scope,))) for scope, secret in KEYS.items()]
     made.commit(Insert(PRACTICE), Insert(ENROLLED), *keys)
@@ -69,6 +66,7 @@ def store(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dynamo
         aws._client(service).close()
     for cache in CACHES:
         cache.cache_clear()
+    forget()
 
 
 def queue_event(kind: str, pk: str, sk: str) -> dict[str, Any]:

@@ -109,12 +109,18 @@ def test_every_queue_is_shown(copy: Copy) -> None:
     assert all(set(depth) == {"waiting", "in_flight", "delayed", "dead_letters"} for depth in queues.values())
 
 
-def test_a_key_made_in_a_shell_works_until_it_is_revoked(copy: Copy) -> None:
+@pytest.mark.parametrize("by", ["itself", "its id"])
+def test_a_key_made_in_a_shell_is_listed_and_works_until_it_is_revoked(copy: Copy, by: str) -> None:
+    before = set(copy.kindbill("key", "list").splitlines())
     key = copy.kindbill("key", "new", "--scope", "practice").strip()
     with_it = {"authorization": f"Bearer {key}"}
     assert get(copy, "/v1/holds", headers=with_it) is not None
-    assert "revoked" in copy.kindbill("key", "revoke", key)
+    (listed,) = set(copy.kindbill("key", "list").splitlines()) - before
+    assert key not in listed
+    assert {"practice", "made"} <= set(listed.split())
+    assert "revoked" in copy.kindbill("key", "revoke", key if by == "itself" else listed.split()[0])
     assert httpx.get(f"{copy.base_url}/v1/holds", headers=with_it, trust_env=False).status_code == 401
+    assert f"{listed.split()[0]} " in copy.kindbill("key", "list"), "what once opened the door stays known"
 
 
 def test_a_dead_letter_is_quiet_until_it_is_sent_again(copy: Copy, cloud: Cloud) -> None:

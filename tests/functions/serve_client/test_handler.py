@@ -16,13 +16,14 @@ from functions.serve_client import handler as entry
 from tests.functions.serve_client.world import CLIENT, ORIGIN, PRACTICE, a_world
 
 EXAMPLE = Path(entry.__file__).parent / "example_event.json"
-CACHES = (container.settings, container.store, container.links, container.clock, entry._ports, aws.secret)
+CACHES = (container.settings, container.store, container.clock)
 
 
 def forget() -> None:
     """A new container: nothing made for another environment is used again."""
     for made in (*CACHES, aws._client, aws._session):
         made.cache_clear()
+    aws.forget_secrets()
 
 
 @pytest.fixture
