@@ -49,6 +49,7 @@ MAY: dict[str, set[str]] = {
     "issue_invoice": {READ_ROW, QUERY, WRITE, DELETE, receive("issue_invoice")},
     "charge_autopay": {READ_ROW, QUERY, WRITE, CHECK, STRIPE, receive("charge_autopay")},
     "create_plan": {READ_ROW, QUERY, WRITE, CHECK, STRIPE, receive("create_plan")},
+    "change_invoice": {READ_ROW, QUERY, WRITE, CHECK, STRIPE},
     "send_email": {
         *(READ_ROW, READ_ROWS, QUERY, WRITE, CHECK),
         *(LINK, KEEP_MAIL, READ_MAIL, SEND_MAIL, receive("send_email")),
