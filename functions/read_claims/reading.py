@@ -11,6 +11,9 @@ from edges.inbound.media import FHIR, X12
 Reading = ClaimResult | Rejected
 """One claim of a body: read, or not readable with its reasons."""
 
+MOST_CLAIMS: Final = 20_000
+"""What is read of one body. A real claim has 200 bytes and more, so 4 MB hold no more than these; of "CLP*~" they hold
+800,000, each slice of which would read all before it again, and which no answer could list."""
 RESULT_BYTES: Final = 350_000
 """What one result may weigh in the table; DynamoDB takes 400 kB."""
 
@@ -20,7 +23,10 @@ def readings(body: bytes, content_type: str, warnings: list[str]) -> Iterator[Re
 
     Raises Unreadable where nothing (more) can be read.
     """
-    for claim in _reader(body, content_type, warnings):
+    for number, claim in enumerate(_reader(body, content_type, warnings)):
+        if number == MOST_CLAIMS:
+            yield Rejected("", "", (f"file: more than {MOST_CLAIMS:,} claims: send it in parts",))
+            return
         if isinstance(claim, ClaimResult) and weight_of(claim) > RESULT_BYTES:
             yield Rejected(claim.claim_id, claim.payer_claim_id, ("claim: too many lines and adjustments to keep",))
         else:

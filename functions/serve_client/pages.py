@@ -27,10 +27,11 @@ HEADERS: Final[Mapping[str, str]] = {
     # Pay button's leads to Stripe's hosted page (locally that page is of our own origin).
     "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; "
     "form-action 'self' https://checkout.stripe.com; base-uri 'none'; frame-ancestors 'none'",
-    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=()",
     "x-robots-tag": "noindex",
 }
-STRICT_TRANSPORT: Final = "max-age=63072000; includeSubDomains"
+"""Beside those of every answer (edges/http.py), no referrer among them: the address is the link."""
 KEPT_FOREVER: Final = "public, max-age=31536000, immutable"
 KEPT_A_WHILE: Final = "public, max-age=300"
 FORM: Final = "application/x-www-form-urlencoded"
@@ -137,11 +138,10 @@ def _answer(request: Request, ports: Ports, base: str, token: str, step: str) ->
 
 
 def _on_the_wire(request: Request, answer: Answer, origin: str) -> Response:
-    secure = origin.startswith("https:")
-    headers = {**HEADERS, **({"strict-transport-security": STRICT_TRANSPORT} if secure else {})}
+    headers = dict(HEADERS)
     match answer:
         case SeeOther(location, session_id):
-            return respond(303, "", {**headers, "location": location}, _cookie(session_id, secure))
+            return respond(303, "", {**headers, "location": location}, _cookie(session_id, origin.startswith("https:")))
         case Page(name, known, status):
             if status == 405:
                 headers["allow"] = "GET, HEAD, POST"

@@ -168,6 +168,24 @@ def test_every_address_reaches_the_function_that_serves_it() -> None:
     assert routes == {key: camel(verb) for key, verb in ROUTE_OF.items()}
 
 
+def test_every_door_has_a_limit_and_each_limit_a_door() -> None:
+    """Requests per second; routes without limits of their own have the stage's."""
+    stage = template()["Resources"]["ApiStage"]
+    limits = stage["Properties"]["RouteSettings"]
+    for one in (*limits.values(), stage["Properties"]["DefaultRouteSettings"]):
+        assert one["ThrottlingRateLimit"] <= 100
+        assert one["ThrottlingBurstLimit"] == 2 * one["ThrottlingRateLimit"]
+    routes = {p["RouteKey"]: name for name, p in of_type("AWS::ApiGatewayV2::Route")}
+    assert sorted(stage["DependsOn"]) == sorted(routes[key] for key in limits), "AWS refuses limits of a route to come"
+
+
+def test_law_1_an_access_log_says_the_route_and_never_the_path() -> None:
+    """A path can carry a pay link, whose reader must not be able to open it, and a client's id."""
+    said = template()["Resources"]["ApiStage"]["Properties"]["AccessLogSettings"]["Format"]
+    known = {"requestId", "requestTime", "routeKey", "status", "responseLatency", "integrationErrorMessage"}
+    assert set(re.findall(r"\$context\.(\w+)", said)) == known
+
+
 def test_whatever_the_front_door_calls_it_may_call() -> None:
     allowed = {p["FunctionName"]["Ref"] for _, p in of_type("AWS::Lambda::Permission")}
     assert allowed == {camel(verb) for verb in ROUTE_OF.values()}

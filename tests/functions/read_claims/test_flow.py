@@ -11,6 +11,7 @@ from billing.claim_state import ReceivedResult, Slice, StoredBody
 from billing.facts import ROUTES, Message
 from billing.ids import Key
 from billing.ports import Conflict, Insert, Record, Refused, TryAgain, Write
+from functions.read_claims import reading
 from functions.read_claims.flow import SLICE_CLAIMS, run
 from tests.fakes.blobs import MemoryBlobs
 from tests.fakes.store import MemoryStore
@@ -296,3 +297,15 @@ def test_a_large_body_is_read_from_the_bucket() -> None:
 def test_a_message_about_nothing_is_refused() -> None:
     with pytest.raises(Refused):
         run(Message("ClaimBodyStored", Key("R#none#", "BODY#")), store=MemoryStore(), blobs=MemoryBlobs(), now=NOW)
+
+
+def test_a_file_of_a_hundred_thousand_empty_claims_is_read_to_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one body can make us do grows with its real claims, not with how short somebody can write one."""
+    monkeypatch.setattr(reading, "MOST_CLAIMS", 450)
+    empty = era(["KB1"]).replace(b"LX*1~", b"LX*1~" + b"CLP*~" * 100_000)
+    store = MemoryStore()
+    read = read_all(stored(empty, store), store)
+    assert len(read) == 3
+    elements = [element for one in read for element in one.elements]
+    assert len(elements) == 451
+    assert "file: more than 450 claims: send it in parts" in elements[-1].errors[0]

@@ -331,7 +331,6 @@ def test_the_session_cookie_is_for_our_pages_only_and_secure_where_the_site_is()
     local = Browser(three_bills(), origin="http://127.0.0.1:8700")
     local.send("POST", f"{local.link}/phone", urlencode({"phone": PHONE}).encode())
     assert local.response["cookies"][0].endswith("; HttpOnly; SameSite=Lax")
-    assert "strict-transport-security" not in local.response["headers"]
 
 
 def test_the_stylesheet_may_be_kept_under_the_address_that_pages_give_it() -> None:
