@@ -49,6 +49,7 @@ MAY: dict[str, set[str]] = {
     "issue_invoice": {READ_ROW, QUERY, WRITE, DELETE, receive("issue_invoice")},
     "charge_autopay": {READ_ROW, QUERY, WRITE, CHECK, STRIPE, receive("charge_autopay")},
     "create_plan": {READ_ROW, QUERY, WRITE, CHECK, STRIPE, receive("create_plan")},
+    "pay_back": {READ_ROW, QUERY, WRITE, CHECK, STRIPE, receive("pay_back")},
     "change_invoice": {READ_ROW, QUERY, WRITE, CHECK, STRIPE},
     "send_email": {
         *(READ_ROW, READ_ROWS, QUERY, WRITE, CHECK),

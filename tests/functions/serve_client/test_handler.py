@@ -84,12 +84,10 @@ def test_the_example_event_as_it_stands_is_a_link_of_nobody(link: str) -> None:
 def test_while_the_links_secret_cannot_be_read_a_person_is_asked_to_come_back(
     link: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def throttled(_: str) -> str:
+    def throttled(*_: str) -> str:
         raise TryAgain("AWS: ThrottlingException")
 
     monkeypatch.setattr(aws, "secret", throttled)
-    entry._ports.cache_clear()
-    container.links.cache_clear()
     answer = entry.handler(event(link, "GET", rawPath=link, body=""), None)
     assert (answer["statusCode"], answer["headers"]["retry-after"]) == (503, "60")
     assert answer["headers"]["content-type"].startswith("text/html")
