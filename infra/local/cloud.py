@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import httpx
 from botocore.config import Config
 from botocore.session import Session
 
@@ -84,6 +85,7 @@ class Cloud:
         self.sns = client("sns")
         self.functions = client("lambda")
         self.logs = client("logs")
+        self.cloudwatch = client("cloudwatch")
         self.secrets = client("secretsmanager")
         self.outputs: Mapping[str, str] = {}
 
@@ -140,6 +142,16 @@ class Cloud:
     def dead_letters(self) -> dict[str, Depth]:
         """Verb -> its dead letter queue's counts."""
         return {verb: self.depth(self.dead_letters_url(verb)) for verb in DEAD_LETTERS}
+
+    def look_into_queues(self) -> dict[str, list[dict[str, Any]]]:
+        """Queue name -> its messages, on the local cloud only; looking does not hide them."""
+        answer = httpx.get(f"{self.endpoint}/_ministack/sqs/messages", timeout=20, trust_env=False)
+        return {
+            url.rsplit("/", 1)[-1]: messages
+            for regions in answer.raise_for_status().json()["messages"].values()
+            for by_url in regions.values()
+            for url, messages in by_url.items()
+        }
 
     # ---- functions and secrets ----
 

@@ -81,6 +81,7 @@ class Console:
             ("GET", "/queues", self._queues),
             ("GET", "/facts", self._facts),
             ("GET", "/dead-letters", self._dead_letters),
+            ("GET", "/alarms", self._alarms),
         ]
         return [Route(PREFIX + path, self._endpoint(call), methods=[method]) for method, path, call in calls] + [
             Route(f"{PREFIX}/style.css", page.style)
@@ -163,6 +164,9 @@ class Console:
 
     async def _dead_letters(self, copy: Copy, request: Request) -> Response:  # noqa: ARG002
         return JSONResponse(await asyncio.to_thread(copy.dead_letters))
+
+    async def _alarms(self, copy: Copy, request: Request) -> Response:  # noqa: ARG002
+        return JSONResponse([vars(alarm) for alarm in await asyncio.to_thread(copy.alarms)])
 
     # ---- for a person ----
 

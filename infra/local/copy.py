@@ -5,8 +5,6 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
 from billing.account import Books
 from billing.autopay import CONSENT_VERSION
 from billing.claim_state import ReceivedResult, Submission
@@ -21,6 +19,7 @@ from functions.serve_client.forms import ORDINARY_CARD, Form, enrolment
 from functions.serve_client.hosted import start_setup
 from functions.serve_practice.flow import show_account
 from infra.local import bounce
+from infra.local.alarms import Alarm, judge
 from infra.local.clock import Clock, Time
 from infra.local.cloud import DEAD_LETTERS, Cloud
 from infra.local.mailbox import Mail, read_mailbox
@@ -175,15 +174,13 @@ class Copy:
             }
         return counts
 
+    def alarms(self) -> list[Alarm]:
+        """The template's alarms, judged now; those that ring first."""
+        return judge(self.cloud)
+
     def dead_letters(self) -> list[dict[str, Any]]:
         """Every message that was given up, as it is; looking does not hide them."""
-        answer = httpx.get(f"{self.cloud.endpoint}/_ministack/sqs/messages", timeout=20, trust_env=False)
-        queues = {
-            url.rsplit("/", 1)[-1]: messages
-            for regions in answer.raise_for_status().json()["messages"].values()
-            for by_url in regions.values()
-            for url, messages in by_url.items()
-        }
+        queues = self.cloud.look_into_queues()
         return [
             {"queue": verb, "message_id": m["MessageId"], "body": m["Body"], "received": m["ReceiveCount"]}
             for verb in DEAD_LETTERS

@@ -57,6 +57,8 @@ def console(copy: Copy, query: dict[str, str]) -> str:
         facts=facts[:SHOWN_FACTS],
         more_facts=max(0, len(facts) - SHOWN_FACTS),
         queues=copy.queues(),
+        dead_letters=copy.dead_letters(),
+        alarms=copy.alarms(),
         keys=copy.keys,
     )
 

@@ -135,9 +135,27 @@ def test_a_dead_letter_is_quiet_until_it_is_sent_again(copy: Copy, cloud: Cloud)
     assert post(copy, "/_local/settle").json() == {"quiet": True, "dead_letters": 1}
     assert [(d["queue"], d["body"]) for d in get(copy, "/_local/dead-letters")] == [("issue_invoice", look)]
     assert get(copy, "/_local/queues")["issue_invoice"]["dead_letters"] == 1
+    assert ringing(copy, "DeadLetters") == ["IssueInvoiceDeadLettersAlarm"]
+    page = httpx.get(f"{copy.base_url}/_local", trust_env=False).text
+    assert "issue_invoice gave up on a message: docs/operations.md, dead letters" in page
     assert copy.kindbill("redrive") == "issue_invoice: 1 sent again\n"
     assert post(copy, "/_local/settle").json() == {"quiet": True, "dead_letters": 0}
     assert copy.kindbill("redrive") == "no dead letters\n"
+    assert ringing(copy, "DeadLetters") == []
+
+
+def ringing(copy: Copy, about: str) -> list[str]:
+    return [alarm["name"] for alarm in get(copy, "/_local/alarms") if alarm["rings"] and about in alarm["name"]]
+
+
+def test_what_a_function_counts_reaches_its_alarm(copy: Copy, cloud: Cloud) -> None:
+    """Namespace, name and stage of what is counted are those that the template's alarm watches."""
+    for _ in range(11):
+        forged = httpx.post(f"{copy.base_url}/webhooks/stripe", content=b"{}", trust_env=False)
+        assert forged.status_code == 400
+    assert ringing(copy, "Webhooks") == ["WebhooksRefusedAlarm"]
+    alarms = cloud.cloudwatch.describe_alarms(StateValue="ALARM")["MetricAlarms"]
+    assert "WebhooksRefused" in {alarm["MetricName"] for alarm in alarms}
 
 
 def test_facts_that_were_not_relayed_are_read_again_from_the_stream(copy: Copy, cloud: Cloud) -> None:
