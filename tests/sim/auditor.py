@@ -44,6 +44,7 @@ class Auditor:
         self.steady: set[str] = set()
         self.online: list[tuple[datetime, bool]] = []
         self.orders: dict[str, Did] = {}
+        self._frozen: dict[str, datetime] = {}
         self._bounced: dict[str, datetime] = {}
 
     def may_bill(self, claim_id: str, client: str, *amounts: int) -> None:
@@ -64,8 +65,12 @@ class Auditor:
             account = self._world.judge.account(self._practice, client)
             books = account.books
             taken = self._world.stripe.payments(self._practice, client)
+            self._judge_money_back(client, account)
+            kept = sum(
+                d["amount"] for d in self._world.stripe.disputes(self._practice, client) if d["status"] == "lost"
+            )
             forgiven = sum(amount for whose, _, amount in self.orders.values() if whose == client)
-            owed = sum(self._billed(client, books)) - sum(payment.amount for payment in taken) - forgiven
+            owed = sum(self._billed(client, books)) - sum(payment.amount for payment in taken) - forgiven + kept
             if (books.balance, books.account.credit) != (owed, 0):
                 self._fail(client, f"owes {owed}; our books say {books.balance} and credit {books.account.credit}")
             if client in self.steady and self._reachable():
@@ -82,6 +87,22 @@ class Auditor:
                     if attempt is None:
                         self._fail(client, f"{intent['id']} charges an attempt that was never written")
                     self._judge_charge(client, intent, attempt, books, reviews)
+
+    def _judge_money_back(self, client: str, account: AccountRows) -> None:
+        """What went back is what Stripe sent back; it makes nothing owed again. A dispute's charge is not repeated."""
+        refunds = self._world.stripe.refunds(self._practice, client)
+        back = sum(refund.amount for refund in refunds if not refund.failed)
+        booked = sum(invoice.refunded for invoice in account.books.invoices)
+        if back != booked:
+            self._fail(client, f"was refunded {back}; our invoices say {booked}")
+        self._frozen = {}
+        for fact in account.facts:
+            payment = account.books.attempt(int(fact.data["attempt"])) if fact.kind == FactKind.DISPUTE_OPENED else None
+            for part in payment.paid_parts if payment else ():
+                self._frozen[part.invoice_id] = min(fact.at, self._frozen.get(part.invoice_id, fact.at))
+        for fact in account.facts:
+            if fact.kind == FactKind.INVOICE_JOINED_AUTOPAY:
+                self._frozen.pop(str(fact.data["invoice_id"]), None)
 
     def _judge_steady(self, client: str, account: AccountRows) -> None:
         """Who is enrolled with a good card has nothing left to pay of what was issued since."""
@@ -130,6 +151,8 @@ class Auditor:
             assert invoice is not None
             if at - UNDER_WAY > reviews.get(part.invoice_id, at):
                 self._fail(client, f"{intent['id']} at {at} charges {part.invoice_id}, which was in review by then")
+            if at - UNDER_WAY > self._frozen.get(part.invoice_id, at):
+                self._fail(client, f"{intent['id']} at {at} charges {part.invoice_id}, of which a payment was disputed")
             if not invoice.plan_id:
                 self._judge_notice(client, intent["id"], part.invoice_id, at)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import stripe
 
-from billing.invariants import StripePayment
+from billing.invariants import StripeDispute, StripePayment, StripeRefund
 from edges.card_gateway import StripeCards, stripe_client
 from functions.receive_stripe.flow import SETTLES
 from infra.local.stripe import Delivery, EmbeddedStripe, NoAnswer
@@ -105,6 +105,20 @@ class StripeSide:
         """Every payment intent there is, oldest first."""
         yield from self.embedded.account().payment_intents
 
+    def refunds(self, practice: str, client: str) -> list[StripeRefund]:
+        """What Stripe paid back of this client's payments, whoever asked for it."""
+        account, theirs = self.embedded.account(), {p.intent_id for p in self.payments(practice, client)}
+        return [
+            StripeRefund(row["id"], row["metadata"].get("refund_id", ""), row["amount"], row["status"] == "failed")
+            for row in account.refunds
+            if row["payment_intent"] in theirs
+        ]
+
+    def disputes(self, practice: str, client: str) -> list[dict[str, Any]]:
+        """The disputes of this client's payments."""
+        theirs = {p.intent_id for p in self.payments(practice, client)}
+        return [row for row in self.embedded.account().disputes if row["payment_intent"] in theirs]
+
     def payments(self, practice: str, client: str) -> list[StripePayment]:
         """What Stripe took from this client, judged by our metadata on its objects."""
         return [
@@ -113,3 +127,8 @@ class StripeSide:
             if row["status"] == "succeeded"
             and (row["metadata"].get("practice"), row["metadata"].get("client")) == (practice, client)
         ]
+
+
+def withdrawn(dispute: dict[str, Any]) -> StripeDispute:
+    """What the bank holds of a dispute."""
+    return StripeDispute(dispute["id"], -sum(moved["amount"] for moved in dispute["balance_transactions"]))

@@ -21,6 +21,7 @@ from functions.receive_mail_events.report import Trouble
 from functions.serve_practice.flow import submit_claim
 from tests.sim.agenda import Thing
 from tests.sim.auditor import Auditor
+from tests.sim.bank import RELUCTANT_CARDS, Bank
 from tests.sim.chaos import Weather
 from tests.sim.claims import PAYER, PROCEDURE, STORIES, owes
 from tests.sim.mailbox import Mail
@@ -60,6 +61,7 @@ class Workload:
         self.bouncing: set[str] = set()
         self.processor = Processor(self.world, Random(f"processor {seed}"), PRACTICE)
         self.practice = self._practice()
+        self.bank = Bank(self.world, Random(f"bank {seed}"), PRACTICE)
         self.staff = Staff(self.world, self.auditor, Random(f"staff {seed}"), PRACTICE, self.practice.time_zone)
         self.ends = start + timedelta(days=self.rng.randint(10, 35))
 
@@ -69,6 +71,8 @@ class Workload:
             self._client(f"client_{number}")
         self._office()
         self.world.run_until(self.ends)
+        # Nothing but the nightly comparison would tell of a dispute whose every webhook was lost.
+        self.world.stripe_tells_everything_again()
         self.world.on_mail = lambda _mail: None
         self.world.on_meeting = lambda _busy: None
         self.world.conclude()
@@ -92,7 +96,10 @@ class Workload:
         about = [p for p in self.people.values() if f"#{p.client}#" in busy.label or p.client == busy.actor]
         if not about or about[0].client in self.auditor.steady or self.world.calm:
             return None
-        return self.staff.right_now(about[0].client) if self.rng.random() < 0.3 else about[0].right_now()
+        who = self.rng.random()
+        if who < 0.1:
+            return self.bank.right_now(about[0].client)
+        return self.staff.right_now(about[0].client) if who < 0.4 else about[0].right_now()
 
     def _has_a_page_open(self, person: Person) -> None:
         """While the hosted page is open, the client asks for a plan on the phone."""
@@ -129,6 +136,8 @@ class Workload:
         person = Person(world, self.auditor, Random(rng.random()), PRACTICE, client, phone, email, habits)
         self.people[client] = person
         person.on_page = self._has_a_page_open
+        if not steady and rng.random() < 0.15:
+            person.card = rng.choice(RELUCTANT_CARDS)
         if enrolled:
             person.cap = rng.choice(("", "", "100.00"))
             person.later(world.start + timedelta(hours=rng.random()), "enrols in autopay", person.enrol)
@@ -153,6 +162,8 @@ class Workload:
             self._sometime("stranger", "tries phone numbers", person.is_guessed_by_a_stranger)
         for _ in range(rng.choice((0, 0, 1, 2))):
             self._surprise(lambda: self.staff.deed(person.client))
+        for _ in range(rng.choice((0, 0, 0, 1, 2))):
+            self._surprise(lambda: self.bank.right_now(person.client))
 
     def _office(self) -> None:
         """What happens to the practice as a whole, and to Stripe's outbox."""
