@@ -5,7 +5,7 @@ have become. At the end it computes what every client owes and holds it against 
 it judges every automatic charge at Stripe by the mails that were accepted and the clicks that were made.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -17,13 +17,14 @@ from billing.invariants import CLOCKS_DIFFER, AccountRows
 from billing.invoice import Source
 from billing.notice import NoticeKind
 from billing.payment import Attempt, AttemptState
+from billing.staff_action import Deed
 from functions.change_invoice.flow import Order
 
 if TYPE_CHECKING:
     from tests.sim.world import World
 
-Did = tuple[str, str, int]
-"""A change that staff were told is done: the client, the invoice, the cents that are owed no more."""
+Did = tuple[Deed, str, str, int]
+"""A change that staff were told is done: what, the client, the invoice, the cents it is about."""
 UNDER_WAY = timedelta(minutes=2)
 """A charge that was being sent when a client said stop may still arrive; one sent later than this may not."""
 NOTICE = timedelta(hours=4)
@@ -54,7 +55,7 @@ class Auditor:
     def was_done(self, order: Order, amount: int) -> None:
         """Staff were told that their order is done, for so many cents; told again, it is the same."""
         client = client_of(order.invoice_id) or ""
-        did = (client, order.invoice_id, amount)
+        did = (order.deed, client, order.invoice_id, amount)
         if self.orders.setdefault(order.idempotency_key, did) != did:
             self._fail(client, f"{order.idempotency_key} did {self.orders[order.idempotency_key]}, and now {did}")
 
@@ -69,7 +70,9 @@ class Auditor:
             kept = sum(
                 d["amount"] for d in self._world.stripe.disputes(self._practice, client) if d["status"] == "lost"
             )
-            forgiven = sum(amount for whose, _, amount in self.orders.values() if whose == client)
+            forgiven = sum(
+                amount for deed, whose, _, amount in self.orders.values() if whose == client and deed is not Deed.REFUND
+            )
             owed = sum(self._billed(client, books)) - sum(payment.amount for payment in taken) - forgiven + kept
             if (books.balance, books.account.credit) != (owed, 0):
                 self._fail(client, f"owes {owed}; our books say {books.balance} and credit {books.account.credit}")
@@ -95,6 +98,12 @@ class Auditor:
         booked = sum(invoice.refunded for invoice in account.books.invoices)
         if back != booked:
             self._fail(client, f"was refunded {back}; our invoices say {booked}")
+        ours = Counter(refund.refund_id for refund in refunds if refund.refund_id)
+        for refund in account.books.refunds:
+            if ours[refund.refund_id] > 1:
+                self._fail(client, f"{refund.refund_id} is {ours[refund.refund_id]} refunds at Stripe")
+            if refund.reason == "never_reached" and self._reachable():
+                self._fail(client, f"{refund.refund_id} was never sent, and nothing stood in its way")
         self._frozen = {}
         for fact in account.facts:
             payment = account.books.attempt(int(fact.data["attempt"])) if fact.kind == FactKind.DISPUTE_OPENED else None

@@ -24,7 +24,7 @@ from tests.sim.agenda import Thing
 from tests.sim.auditor import Auditor
 from tests.sim.world import World
 
-DEEDS = (Deed.VOID, Deed.WRITE_OFF)
+DEEDS = (Deed.VOID, Deed.WRITE_OFF, Deed.OUTSIDE_PAYMENT, Deed.REFUND, Deed.REFUND, Deed.REFUND)
 
 
 @dataclass
@@ -63,23 +63,37 @@ class Staff:
         invoices = Books.expect(self.world.store, self.practice, client).invoices
         if not invoices:
             return self.plan(client)
-        invoice = self.rng.choice(invoices)
+        invoice = self.rng.choice([i for i in invoices if i.paid > i.refunded or deed is not Deed.REFUND] or invoices)
+        share = self.rng.choice((1, 2))
+        match deed:
+            case Deed.OUTSIDE_PAYMENT:
+                amount = max(1, invoice.open_amount // share)
+            case Deed.REFUND:
+                amount = None if share == 1 else max(1, invoice.paid // share)
+            case _:
+                amount = None
+        order = self._order(deed, invoice.invoice_id, amount)
+        if self.rng.random() < 0.3:
+            # The same request again, or the same wish from another desk.
+            late = timedelta(days=2) * self.rng.random() ** 4
+            again = order if self.rng.random() < 0.6 else self._order(deed, invoice.invoice_id, amount)
+            self.world.at(self.world.now + late, self._thing(again))
+        return self._thing(order)
+
+    def _order(self, deed: Deed, invoice_id: str, amount: int | None) -> Order:
         self._orders += 1
-        order = Order(
+        return Order(
             practice=self.practice,
             sender="staff",
             idempotency_key=f"order-{self._orders}",
-            request_hash=f"{deed} {invoice.invoice_id}",
-            invoice_id=invoice.invoice_id,
+            request_hash=f"{deed} {invoice_id} {amount}",
+            invoice_id=invoice_id,
             deed=deed,
             reason="agreed on the phone",
+            amount=amount,
         )
-        if self.rng.random() < 0.3:
-            late = timedelta(days=2) * self.rng.random() ** 4
-            self.world.at(self.world.now + late, self._thing(order, "once more"))
-        return self._thing(order)
 
-    def _thing(self, order: Order, how: str = "") -> Thing:
+    def _thing(self, order: Order) -> Thing:
         def act(ports: dict[str, Any]) -> str:
             try:
                 done = change(ports["store"], lambda: ports["cards"], order, self.world.clock)
@@ -90,8 +104,8 @@ class Staff:
             return "done" if done.new else "was done before"
 
         again: Callable[[Thing, str], datetime] = lambda _thing, _outcome: self.world.now + timedelta(minutes=3)  # noqa: E731
-        what = f"{order.deed} {order.invoice_id} by {order.idempotency_key} {how}".rstrip()
-        return Thing("staff", what, act, again)
+        amount = f" {order.amount}" if order.amount else ""
+        return Thing("staff", f"{order.deed}{amount} of {order.invoice_id} by {order.idempotency_key}", act, again)
 
     def _told(self, order: Order, done: Done) -> None:
         self.world.met[f"staff: {order.deed}" if done.new else "staff: the same order again"] += 1

@@ -15,7 +15,7 @@ from billing.claim import SubmittedClaim, SubmittedLine
 from billing.claim_state import Submission
 from billing.notice import NoticeKind
 from billing.period import local_date
-from billing.policy import AutopayDelay, Policy, Practice, Provider
+from billing.policy import AutopayDelay, OutsidePayments, Policy, Practice, Provider
 from billing.ports import Insert
 from functions.receive_mail_events.report import Trouble
 from functions.serve_practice.flow import submit_claim
@@ -116,6 +116,7 @@ class Workload:
             minimum_notice_hours=rng.choice((1, 4, 4, 12)),
             default_cap=rng.choice((200_00, 500_00)),
             retry_days=rng.choice(((1, 3, 7), (1, 3, 7), (2,))),
+            outside_payments=rng.choice(list(OutsidePayments)),
         )
         practice = Practice(
             PRACTICE, 1, "Riverbend Therapy", rng.choice(ZONES), "+12025550100", "desk@riverbend.example", policy=policy
