@@ -37,11 +37,14 @@ def audit(kindbill: Kindbill, *client_ids: str, mails_may_repeat: bool = False) 
 
 @dataclass(frozen=True)
 class Found:
-    """What was to be seen, read once. Facts and mails by client, oldest first; charges by Stripe's metadata."""
+    """What was to be seen, read once. Facts and mails by client, oldest first; charges by Stripe's metadata; refunds
+    and disputes by the payment they are of."""
 
     facts: Mapping[str, Sequence[Json]]
     mails: Sequence[Json]
     intents: Mapping[str, Sequence[Json]]
+    refunds: Mapping[str, Sequence[Json]]
+    disputes: Mapping[str, Sequence[Json]]
     dead_letters: Json
 
     @classmethod
@@ -51,6 +54,8 @@ class Found:
             facts=_by((fact["client_id"], fact) for fact in facts if fact["client_id"]),
             mails=kindbill.mails(),
             intents=_by((one["metadata"].get("client", ""), one) for one in kindbill.stripe_list("payment_intents")),
+            refunds=_by((one["payment_intent"], one) for one in kindbill.stripe_list("refunds")),
+            disputes=_by((one["payment_intent"], one) for one in kindbill.stripe_list("disputes")),
             dead_letters=kindbill.get("/_local/dead-letters"),
         )
 
@@ -64,6 +69,9 @@ class _Client:
         self.facts = found.facts.get(client_id, ())
         self.mails = [mail for mail in found.mails if mail["client_id"] == client_id]
         self.intents = found.intents.get(client_id, ())
+        ours = [one["id"] for one in self.intents]
+        self.refunds = [refund for intent in ours for refund in found.refunds.get(intent, ())]
+        self.disputes = [dispute for intent in ours for dispute in found.disputes.get(intent, ())]
 
     def check(self) -> None:
         self._books_balance_and_say_what_the_account_says()
@@ -90,8 +98,13 @@ class _Client:
         assert self.account["balance"] == sum(one["open_amount"] for one in invoices) + to_come, self.name
         assert self.account["balance"] == _of(sums, "receivable"), self.name
         assert self.account["credit"] == -_of(sums, "credit"), self.name
-        kept = sum(one["amount"] - one["refunded"] for one in self.account["payments"])
-        assert _of(sums, "clearing") == kept, (self.name, sums)
+        received = sum(one["amount_received"] for one in self.intents if one["status"] == "succeeded")
+        sent_back = sum(one["amount"] for one in self.refunds if one["status"] == "succeeded")
+        assert _of(sums, "clearing") == received - sent_back - sum(map(_withdrawn, self.disputes)), (self.name, sums)
+        on_their_way = sum(one["amount"] for one in self.refunds if one["status"] == "pending")
+        assert _of(sums, "refunds") == -on_their_way, (self.name, sums)
+        undecided = sum(_withdrawn(one) for one in self.disputes if one["status"] not in ("won", "lost"))
+        assert _of(sums, "disputed") == undecided, (self.name, sums)
 
     def _every_payment_is_stripes_and_the_other_way_round(self) -> None:
         """Invariant 8, object by object. An attempt is one intent at most, however often it was sent."""
@@ -105,10 +118,12 @@ class _Client:
         assert {one["payment_id"]: one["amount"] for one in self.account["payments"]} == theirs, self.name
 
     def _nothing_is_paid_twice(self) -> None:
-        """Invariant 3: an invoice is paid whole and once (PAY-4); whatever came on top is the client's credit."""
+        """Invariant 3: an invoice is paid whole and once (PAY-4); whatever came on top is the client's, and what their
+        bank took back may be paid again."""
         paid = Counter(name for one in self.account["payments"] for name in one["invoice_ids"])
         twice = [name for name, times in paid.items() if times > 1]
-        assert not twice or self.account["credit"], (self.name, twice)
+        given_back = self.account["credit"] or self.refunds or self.disputes
+        assert not twice or given_back, (self.name, twice)
 
     def _every_payment_has_its_receipt(self) -> None:
         """PAY-11."""
@@ -150,6 +165,11 @@ def _owed_at(moment: datetime, facts: Iterable[Json]) -> int:
             owed += sum(entry["amount"] for entry in fact["entries"] if entry["book"] == "receivable")
             most = owed if at < moment else max(most, owed)
     return most
+
+
+def _withdrawn(dispute: Json) -> int:
+    """What the bank took out of our money and did not give back, in cents."""
+    return -sum(int(moved["amount"]) for moved in dispute["balance_transactions"])
 
 
 def _cents(mail: Json) -> int:

@@ -157,6 +157,11 @@ class Kindbill:
         headers = {"authorization": "Bearer sk_test_e2e"}
         return self.do("GET", f"/_local/stripe/v1/{path}", headers=headers, params=params)
 
+    def stripe_post(self, path: str, **params: str) -> Json:
+        """What somebody does in Stripe's dashboard -> the object."""
+        headers = {"authorization": "Bearer sk_test_e2e"}
+        return self.do("POST", f"/_local/stripe/v1/{path}", headers=headers, data=params)
+
     def stripe_list(self, path: str, **params: Any) -> list[Json]:
         """A whole list, newest first."""
         rows: list[Json] = []
@@ -241,6 +246,36 @@ class Client:
     def taken(self) -> list[int]:
         """What Stripe really took from them, newest first, in cents."""
         return [one["amount_received"] for one in self.intents() if one["status"] == "succeeded"]
+
+    def refunds(self) -> list[Json]:
+        """Everything that Stripe sent back to them, newest first."""
+        return [
+            one for made in self.intents() for one in self.kindbill.stripe_list("refunds", payment_intent=made["id"])
+        ]
+
+    def disputes(self) -> list[Json]:
+        """Every payment that their bank took back, newest first."""
+        return [
+            one for made in self.intents() for one in self.kindbill.stripe_list("disputes", payment_intent=made["id"])
+        ]
+
+    def refund_in_dashboard(self, amount: int | None = None) -> None:
+        """Somebody sends their last payment back, or part of it, without us."""
+        asked = {"payment_intent": self.intents()[0]["id"]} | ({"amount": str(amount)} if amount else {})
+        self.kindbill.stripe_post("refunds", **asked)
+        self.kindbill.settle()
+
+    def disputes_last_payment(self) -> str:
+        """They tell their bank that it was not theirs -> the dispute's id."""
+        charge = self.intents()[0]["latest_charge"]
+        dispute = self.kindbill.post("/_local/stripe/_test/disputes", {"charge": charge, "reason": "fraudulent"})
+        self.kindbill.settle()
+        return str(dispute["id"])
+
+    def bank_decides(self, dispute: str, outcome: str) -> None:
+        """Their bank has decided: `won` or `lost`, for us."""
+        self.kindbill.post(f"/_local/stripe/_test/disputes/{dispute}", {"outcome": outcome})
+        self.kindbill.settle()
 
     def card_behaves(self, behaviour: str) -> None:
         """From now on every card they saved does that when it is charged."""
