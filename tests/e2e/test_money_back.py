@@ -6,7 +6,7 @@ What staff start through the API is told in test_staff_changes.py; here it is wh
 import pytest
 
 from tests.e2e.audit import audit
-from tests.e2e.kindbill import Client, Kindbill
+from tests.e2e.kindbill import Client, Json, Kindbill
 
 FAILS_LATER = "4000000000005126"
 PENDS = "4000000000007726"
@@ -136,4 +136,68 @@ def test_plan_2_no_plan_while_a_payment_is_disputed(kindbill: Kindbill) -> None:
     client.owes(90_00)
     body = {"weeks": 4, "start_on": kindbill.now().date().isoformat()}
     refused = kindbill.call("POST", f"/v1/clients/{client.client_id}/plans", "practice", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (409, "disputed")
+
+
+# ------------------------------------------------------------------------------------------------------- by staff
+
+
+def refund(client: Client, **body: object) -> Json:
+    """Staff send back what was paid for the client's only invoice -> the answer."""
+    invoice_id = client.only_invoice()["invoice_id"]
+    headers = {"idempotency-key": f"refund-{client.client_id}"}
+    answer = client.kindbill.call(
+        "POST",
+        f"/v1/invoices/{invoice_id}/refunds",
+        "practice",
+        json={"reason": "Session was cancelled"} | body,
+        headers=headers,
+    )
+    assert answer.is_success, answer.text
+    return answer.json()
+
+
+def test_pay_12_staff_refund_part_of_a_payment_though_stripes_answer_is_lost(kindbill: Kindbill) -> None:
+    client = charged(kindbill, "lost-answer")
+    kindbill.stripe_fault("POST /v1/refunds$", "lost_response", times=2)
+    refund(client, amount=20_00)
+    kindbill.settle()
+    kindbill.forward("6m")
+    assert [one["amount"] for one in client.refunds()] == [20_00]
+    assert [one["refunded"] for one in client.account()["payments"]] == [20_00]
+    assert "$20.00" in client.mail("refund")["subject"]
+    audit(kindbill, client.client_id)
+
+
+def test_pay_12_a_refund_that_its_bank_returns_can_be_made_again(kindbill: Kindbill) -> None:
+    """Stripe's test card 4000 0000 0000 5126: it says done, and later that it failed."""
+    client = charged(kindbill, "bounced", card=FAILS_LATER)
+    refund(client)
+    kindbill.settle()
+    assert (status(client), client.mail_kinds()[-1]) == ("refunded", "refund")
+    kindbill.forward("2m")
+    assert (status(client), [one["refunded"] for one in client.account()["payments"]]) == ("paid", [0])
+    assert len(client.facts("RefundFailed")) == 1
+    audit(kindbill, client.client_id)
+
+
+def test_pay_12_a_refund_that_pends_is_told_when_it_is_done(kindbill: Kindbill) -> None:
+    """Stripe's test card 4000 0000 0000 7726."""
+    client = charged(kindbill, "patient", card=PENDS)
+    refund(client)
+    kindbill.settle()
+    assert client.mails("refund") == []
+    kindbill.forward("2m")
+    assert "$62.50" in client.mail("refund")["subject"]
+    audit(kindbill, client.client_id)
+
+
+def test_pay_13_nothing_is_refunded_while_the_bank_decides(kindbill: Kindbill) -> None:
+    client = charged(kindbill, "undecided")
+    client.disputes_last_payment()
+    invoice_id = client.only_invoice()["invoice_id"]
+    headers = {"idempotency-key": f"refund-{client.client_id}"}
+    refused = kindbill.call(
+        "POST", f"/v1/invoices/{invoice_id}/refunds", "practice", json={"reason": "Asked"}, headers=headers
+    )
     assert (refused.status_code, refused.json()["code"]) == (409, "disputed")
