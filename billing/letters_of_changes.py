@@ -35,7 +35,7 @@ def refund_sent(fact: Fact, desk: Desk) -> Iterable[Written]:
         amount=amount,
         card=_payment(fact, desk).card_shown,
         moment=fact.at,
-        reason="We had received more than you owed." if cause == RefundCause.OVERPAID else "",
+        reason="we received more than you owed" if cause == RefundCause.OVERPAID else "",
     )
     if cause != RefundCause.AT_STRIPE:
         return [(letter, ())]
@@ -73,7 +73,9 @@ def dispute_closed(fact: Fact, desk: Desk) -> Iterable[Written]:
     amount, payment = dollars(int(fact.data["amount"])), _payment(fact, desk)
     if fact.data["state"] == DisputeState.WON:
         reason = f"The dispute of {amount} of client {fact.client} is over: the payment stands."
-        return staff(desk, reason, f"Nothing: everything is as before. The payment is {payment.attempt_id}.")
+        return staff(
+            desk, reason, f"You need to do nothing: everything is as before. The payment is {payment.attempt_id}."
+        )
     reason = f"The dispute of {amount} of client {fact.client} is lost: their bank keeps the money."
     what_to_do = (
         "What it had paid is open again. No card is charged for it by itself; the client gets the reminders that are "

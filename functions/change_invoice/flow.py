@@ -124,10 +124,20 @@ def _do(
         # Whatever else stands in the way, nobody's payment page is closed for a change that cannot be.
         if refusal.code != PAYMENT_IN_PROGRESS:
             raise
-        free = close_open_attempts(store, cards(), books, (_of(books, order),), now)
+        free = _without_open_attempt(store, cards(), books, order, refusal.rule, now)
         draft = Draft(free, now, "staff", action_id)
         action = _decide(draft, practice, order, action_id)
     store.commit(*draft.writes(), Insert(action), Insert(used))
+
+
+def _without_open_attempt(
+    store: Store, cards: CardGateway, books: Books, order: Order, rule: str, now: datetime
+) -> Books:
+    """The account once nobody can pay the invoice behind staff's back."""
+    try:
+        return close_open_attempts(store, cards, books, (_of(books, order),), now)
+    except Refused as busy:
+        raise Refused(busy.code, busy.detail, rule=rule) from busy
 
 
 def _decide(draft: Draft, practice: Practice, order: Order, action_id: str) -> StaffAction:

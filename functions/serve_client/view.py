@@ -396,7 +396,7 @@ def _since(payment: Attempt, books: Books) -> str:
         f"{dollars(sent)} sent back" if sent else "",
         f"{dollars(under_way)} on its way back" if under_way else "",
         "your bank is looking into it" if books.is_disputed(payment) else "",
-        "taken back by your bank" if lost else "",
+        ("the rest " if sent else "") + "taken back by your bank" if lost else "",
     )
     return ", ".join(note for note in notes if note)
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.account import Books
+from billing.adjusting import void, write_off
 from billing.claim_state import ReceivedResult
 from billing.dispute import DisputeEvidence, DisputeState
 from billing.draft import Draft
@@ -25,20 +26,37 @@ from billing.ledger import (
     dispute_lost,
     dispute_moved,
     invoice_issued,
+    paid_outside,
     payment_posted,
     receivable_moved,
     refund_failed,
     refund_posted,
     refund_started,
+    voided,
+    written_off,
 )
+from billing.outside_payment import Outside, PaidBy, record_outside
 from billing.payment import AttemptState, Evidence
 from billing.planning import Agreement, issue_instalment, make_plan
+from billing.policy import OutsidePayments
 from billing.ports import TakenBack, Write
 from billing.refund import RefundEvidence, RefundState
 from billing.refunding import refund_invoice, settle_refund, settle_taken_back
 from billing.settling import settle, start_charge, start_checkout
 from tests.billing.claim_examples import OWES_62_50, SUBMITTED
-from tests.billing.examples import BY_HAND, NOW, PRACTICE, VISA, after, announced, books, entries, invoice, paid
+from tests.billing.examples import (
+    BY_HAND,
+    NOW,
+    PRACTICE,
+    VISA,
+    after,
+    announced,
+    books,
+    entries,
+    invoice,
+    paid,
+    practice,
+)
 
 Booked = dict[tuple[str, str], int]
 
@@ -201,6 +219,20 @@ WON = replace(DISPUTED, state=DisputeState.WON, withdrawn=0)
 LOST = replace(DISPUTED, state=DisputeState.LOST)
 
 
+def test_a_voided_a_written_off_and_an_outside_payment() -> None:
+    """docs/money.md, Voided, Written off, Paid outside: $62.50, $20.00 of it in cash."""
+    draft = Draft(books(invoice(6250, "inv_a"), account=BY_HAND), NOW, "staff", "act_1")
+    void(draft, draft.books.invoices[0])
+    assert booked(draft.writes()) == {(Book.RECEIVABLE, "inv_a"): -6250, (Book.PATIENT_RESPONSIBILITY, "inv_a"): 6250}
+    recording = practice(outside_payments=OutsidePayments.RECORDED)
+    draft = Draft(books(invoice(6250, "inv_a"), account=BY_HAND), NOW, "staff", "act_1")
+    record_outside(draft, draft.books.invoices[0], Outside(2000, PaidBy.CASH, None), recording)
+    assert booked(draft.writes()) == {(Book.OUTSIDE, ""): 2000, (Book.RECEIVABLE, "inv_a"): -2000}
+    draft = Draft(draft.books, NOW, "staff", "act_2")
+    write_off(draft, draft.books.invoices[0])
+    assert booked(draft.writes()) == {(Book.WRITE_OFF, "inv_a"): 4250, (Book.RECEIVABLE, "inv_a"): -4250}
+
+
 def test_a_refund_started_posted_failed_and_returned() -> None:
     """docs/money.md, Refund started, posted, failed, returned: $20.00 of $62.50. PAY-12."""
     at, entries_of_it = refund_of(books(*paid(invoice(6250, "inv_a"))), 2000)
@@ -280,6 +312,9 @@ def test_every_posting_sums_to_zero_and_holds_no_empty_entry(excess: int, applie
         refund_failed(applied, excess, posted=True),
         dispute_moved(excess),
         dispute_lost(applied, excess, excess),
+        voided("inv_a", excess),
+        written_off("inv_a", excess),
+        paid_outside("inv_a", excess),
     ):
         assert sum(entry.amount for entry in posting) == 0
         assert all(entry.amount for entry in posting)

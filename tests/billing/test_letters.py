@@ -325,7 +325,7 @@ def test_pay_11_the_receipt_of_what_the_practice_took_itself_says_so_and_what_is
 def test_pay_12_the_mail_about_a_refund_says_how_much_where_to_and_by_when() -> None:
     (mail,) = mails(fact(FactKind.REFUND_POSTED, **REFUND | {"cause": "overpaid"}), desk(CHARGED))
     words = " ".join(render_letter(mail).text.split())
-    assert "We had received more than you owed. Riverbend Therapy has sent you $20.00 back." in words
+    assert "we received more than you owed, so Riverbend Therapy has sent you $20.00 back." in words
     assert "Back to: Visa ending 4242" in words
     assert "5 to 10 business days" in words
 

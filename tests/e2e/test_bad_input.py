@@ -6,7 +6,7 @@ import hmac
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx
 import pytest
@@ -48,6 +48,14 @@ def results(status: int, body: str | bytes, kind: str = JSON, scope: str = "clai
 
 def practice(status: int, method: str, path: str, body: object = None, scope: str = "practice") -> Try:
     return Try(status, method, path, scope, b"" if body is None else json.dumps(body))
+
+
+AN_INVOICE = "/v1/invoices/inv_00000000000000000000_nobody"
+
+
+def changing(status: int, change: str, body: object) -> Try:
+    """What staff ask for, with a key of its own."""
+    return replace(practice(status, "POST", f"{AN_INVOICE}/{change}", body), headers={"idempotency-key": change})
 
 
 TRIES: dict[str, Try] = {
@@ -114,6 +122,16 @@ TRIES: dict[str, Try] = {
     "a notice of an hour": practice(422, "PUT", f"/v1/practices/{PRACTICE}/policies", {"minimum_notice_hours": 1}),
     "a plan that is no object": practice(422, "POST", "/v1/clients/ana/plans", "weekly"),
     "a plan of broken JSON": Try(400, "POST", "/v1/clients/ana/plans", "practice", "{", JSON),
+    "a change of an invoice without a key": practice(400, "POST", f"{AN_INVOICE}/void", {"reason": "x"}),
+    "a change of an invoice with the payer's key": practice(403, "POST", f"{AN_INVOICE}/void", {}, "claims"),
+    "a change of an invoice without a reason": changing(422, "write-off", {}),
+    "a change of an invoice with a reason of two lines": changing(422, "void", {"reason": "two\nlines"}),
+    "a change of an invoice with a field nobody knows": changing(422, "void", {"reason": "x", "amount": 1}),
+    "a refund of nothing": changing(422, "refunds", {"reason": "x", "amount": 0}),
+    "a payment in dollars": changing(422, "payments", {"reason": "x", "amount": 62.5}),
+    "a payment by barter": changing(422, "payments", {"reason": "x", "amount": 1, "method": "barter"}),
+    "a change of an invoice nobody has": changing(404, "void", {"reason": "x"}),
+    "an invoice read": practice(405, "GET", f"{AN_INVOICE}/void"),
     # ---- where nothing is
     "an unknown account": practice(404, "GET", "/v1/clients/nobody/account"),
     "an unknown receipt": Try(404, "GET", "/v1/receipts/rcp_nobody", "claims"),
