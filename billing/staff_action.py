@@ -26,7 +26,7 @@ class Deed(StrEnum):
 
 @dataclass(frozen=True)
 class StaffAction(Asleep):
-    """One deed. `action_id`: from the request's idempotency key, so a repeat is the same deed · `amount`: cents that it
+    """One deed. `action_id`: of the first request with its idempotency key · `amount`: cents that it
     was about · `made`: ids of the payment or refunds it made · `paid_by`, `received_on`: of an outside payment."""
 
     TYPE: ClassVar[str] = "staff_action"

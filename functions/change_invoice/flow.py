@@ -70,7 +70,8 @@ def change(store: Store, cards: Callable[[], CardGateway], order: Order, now: da
     client = client_of(order.invoice_id)
     if client is None:
         raise _unknown()
-    action_id = "act_" + digest(order.practice, order.sender, order.idempotency_key)
+    # The instant is part of it: a key that was forgotten after its year makes another deed, not the same one twice.
+    action_id = "act_" + digest(order.practice, order.sender, order.idempotency_key, now.isoformat())
     used = used_key(
         order.practice, order.sender, ROUTE, order.idempotency_key, order.request_hash, f"{client} {action_id}", now
     )

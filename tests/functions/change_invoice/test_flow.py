@@ -8,6 +8,7 @@ import pytest
 
 from billing.account import Account
 from billing.facts import FactKind, Message, WakeKind
+from billing.idempotency import UsedIdempotencyKey
 from billing.ids import account_pk, facts_pk, invoice_id
 from billing.invariants import AccountRows, check_account
 from billing.invoice import Invoice, Status
@@ -15,7 +16,7 @@ from billing.ledger import Book
 from billing.outside_payment import PaidBy
 from billing.plan import InstalmentStatus, PlanStatus
 from billing.policy import OutsidePayments
-from billing.ports import Conflict, Insert, Refused, TryAgain, Update, Write
+from billing.ports import Conflict, Delete, Insert, Refused, TryAgain, Update, Write
 from billing.staff_action import Deed, StaffAction
 from functions.change_invoice.flow import Done, Order, change
 from tests.billing.claim_examples import OWES_62_50, SUBMITTED
@@ -282,6 +283,20 @@ def test_another_key_is_another_change(order: Order, status: Status, kind: FactK
     assert refused(story, replace(order, sender="another")) == ("already_void" if order is VOID else "nothing_open")
 
 
+def test_a_key_that_was_forgotten_after_its_year_is_free_again() -> None:
+    story = billed()
+    story.pay(BILL)
+    order = replace(VOID, deed=Deed.REFUND, amount=20_00)
+    ask(story, order)
+    story.forward(days=366)
+    (used,) = (row for row in story.store.rows() if isinstance(row, UsedIdempotencyKey))
+    assert used.expires <= story.now.timestamp()
+    story.store.commit(Delete(used))
+    assert ask(story, order).new
+    assert story.invoice.refunded == 40_00
+    assert len(deeds(story.store)) == 2
+
+
 def test_a_refusal_binds_no_key() -> None:
     """Bound by the first 2xx: what was refused may be asked for again once it can be."""
     story = billed()
@@ -343,6 +358,37 @@ def test_a_process_that_ends_anywhere_leaves_a_request_that_can_be_sent_again(
         assert (of_kind(story, kind), len(deeds(story.store))) == (1, 1)
         assert story.mails == ["invoice", "no_longer_owed"]
         assert sound(story)
+
+
+@each_end
+def test_what_a_client_pays_while_staff_ask_is_either_refused_to_them_or_counts(
+    order: Order, status: Status, kind: FactKind
+) -> None:
+    """At every moment the client opens the page of their bill and pays: never is money kept for what is not owed."""
+    begun = billed()
+    story, outcomes, codes = begun, set[tuple[Status, int, int]](), set[str]()
+
+    def pays() -> None:
+        try:
+            session = story.open_page(BILL)
+        except Refused as too_late:
+            codes.add(too_late.code)
+        else:
+            story.cards.pay_on_page(session, visa_details())
+
+    for moment in every_moment(pays):
+        story = deepcopy(begun)
+        try:
+            request(story, order, moment)
+        except Refused as refusal:
+            codes.add(refusal.code)
+        for attempt in story.books.attempts:
+            story.hear(attempt.number)
+        story.settle()
+        outcomes.add((story.invoice.status, story.taken, story.books.account.credit))
+        assert sound(story)
+    assert outcomes == {(status, 0, 0), (Status.PAID, 62_50, 0)}
+    assert codes == {"nothing_to_pay", "already_paid" if order is VOID else "nothing_open"}
 
 
 @each_end
