@@ -125,6 +125,7 @@ def _by_rows(books: Books) -> dict[tuple[str, str], Cents]:
     expected: dict[tuple[str, str], Cents] = {}
     for invoice in books.invoices:
         expected[Book.RECEIVABLE, invoice.invoice_id] = 0 if invoice.void else _open_amount(invoice)
+        expected[Book.WRITE_OFF, invoice.invoice_id] = invoice.written_off
     for plan in books.plans:
         expected[Book.RECEIVABLE, plan.plan_id] = plan.not_yet_issued
     paid = [a for a in books.attempts if a.state is AttemptState.POSTED]
@@ -136,6 +137,7 @@ def _by_rows(books: Books) -> dict[tuple[str, str], Cents]:
     expected[Book.OUTSIDE, ""] = outside
     expected[Book.REFUNDS, ""] = -sum(r.amount for r in books.refunds if r.on_its_way)
     expected[Book.DISPUTED, ""] = withdrawn - sum(d.kept for d in books.disputes)
+    expected[Book.WRITE_OFF, ""] = sum(d.written_off for d in books.disputes)
     expected[Book.CREDIT, ""] = -books.account.credit
     return expected
 
