@@ -21,7 +21,14 @@ class TryAgain(Exception):
 
 
 class Conflict(TryAgain):
-    """Another writer was first: nothing of the commit was written. Read again and decide anew."""
+    """Another writer was first: nothing of the commit was written. Read again and decide anew.
+
+    `failed`: the rows whose guard did not hold, in the order of the commit.
+    """
+
+    def __init__(self, detail: str, failed: tuple[Key, ...] = ()) -> None:
+        super().__init__(detail)
+        self.failed = failed
 
 
 class Refused(Exception):

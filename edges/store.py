@@ -106,11 +106,12 @@ class DynamoStore:
 
     def commit(self, *writes: Write) -> None:
         """All or nothing. Raises Conflict when a guard does not hold, TryAgain when the table is throttled."""
-        check_commit([write.record.key for write in writes])
+        keys = [write.record.key for write in writes]
+        check_commit(keys)
         if len(writes) == 1 and not isinstance(writes[0], Check):
             self._commit_one(writes[0])
             return
-        with _faults():
+        with _faults(keys):
             self._client.transact_write_items(
                 TransactItems=[self._transact(write) for write in writes],
                 ClientRequestToken=str(uuid.uuid4()),
@@ -118,7 +119,7 @@ class DynamoStore:
 
     def _commit_one(self, write: Write) -> None:
         try:
-            with _faults():
+            with _faults([write.record.key]):
                 if isinstance(write, Delete):
                     self._client.delete_item(Key=_address(write.record.key), **self._guarded(write))
                 else:
@@ -203,22 +204,25 @@ def _address(key: Key) -> "dict[str, AttributeValueTypeDef]":
 
 
 @contextmanager
-def _faults() -> Iterator[None]:
-    """DynamoDB's errors as a step needs them: a lost race, something passing, or a mistake of ours (left as it is)."""
+def _faults(keys: Sequence[Key] = ()) -> Iterator[None]:
+    """DynamoDB's errors as a step needs them: a lost race, something passing, or a mistake of ours (left as it is).
+    `keys`: the rows that are written, in their order."""
     try:
         yield
     except (ClientError, ConnectionError, HTTPClientError) as error:
         if isinstance(error, ClientError):
             code = code_of(error)
             reasons = _reasons(error)
-            if code in ("ConditionalCheckFailedException", "TransactionConflictException") or reasons & RACES:
-                raise Conflict("another writer was first: read again and decide anew") from error
-            if reasons & PASSING:
+            lost = tuple(key for key, reason in zip(keys, reasons, strict=False) if reason in RACES)
+            if code in ("ConditionalCheckFailedException", "TransactionConflictException") or RACES & set(reasons):
+                raise Conflict("another writer was first: read again and decide anew", lost or tuple(keys)) from error
+            if PASSING & set(reasons):
                 raise TryAgain("the table is throttled") from error
         if is_passing(error):
             raise TryAgain(f"the table did not answer: {type(error).__name__}") from error
         raise
 
 
-def _reasons(error: ClientError) -> set[str]:
-    return {reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])}
+def _reasons(error: ClientError) -> list[str]:
+    """Why a transaction was cancelled: one reason a write, in their order; [] of anything else."""
+    return [reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])]

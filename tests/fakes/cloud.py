@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
@@ -29,6 +30,7 @@ class LocalCloud:
         self._folder = Path(tempfile.mkdtemp(prefix="kindbill-tests-"))
         self._port = _free_port()
         self._clients: list[Any] = []
+        self._shared: dict[str, Any] = {}
         self._session = Session()
         self._tables = 0
         self.url = f"http://127.0.0.1:{self._port}"
@@ -85,11 +87,30 @@ class LocalCloud:
         self._clients.append(made)
         return made
 
-    def fresh_table(self) -> str:
-        """An empty table as template.yaml declares it; returns its name."""
+    def shared_client(self, service: str) -> Any:
+        """The client of a service that everybody may use: making one takes longer than a hundred calls."""
+        if service not in self._shared:
+            self._shared[service] = self.client(service)
+        return self._shared[service]
+
+    def stream_records(self, table: str) -> Iterator[dict[str, Any]]:
+        """What the table's stream carries, from its beginning."""
+        streams = self.shared_client("dynamodbstreams")
+        arn = self.shared_client("dynamodb").describe_table(TableName=table)["Table"]["LatestStreamArn"]
+        for shard in streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
+            place = streams.get_shard_iterator(
+                StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+            )["ShardIterator"]
+            while place:
+                answer = streams.get_records(ShardIterator=place)
+                yield from answer["Records"]
+                place = answer.get("NextShardIterator") if answer["Records"] else None
+
+    def fresh_table(self, *, stream: bool = False) -> str:
+        """An empty table as template.yaml declares it; returns its name. `stream`: with its stream."""
         self._tables += 1
         name = f"books-{self._tables}"
-        self.client("dynamodb").create_table(
+        self.shared_client("dynamodb").create_table(
             TableName=name,
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[
@@ -109,6 +130,9 @@ class LocalCloud:
                     "Projection": {"ProjectionType": "KEYS_ONLY"},
                 }
             ],
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+            if stream
+            else {"StreamEnabled": False},
         )
         return name
 

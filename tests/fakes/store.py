@@ -59,6 +59,7 @@ class MemoryStore:
         partitions = self._partitions
         keys = [write.record.key for write in writes]
         check_commit(keys)
+        failed = []
         for write, key in zip(writes, keys, strict=True):
             rows = partitions.get(key.pk)
             stored = rows.get(key.sk) if rows else None
@@ -69,7 +70,11 @@ class MemoryStore:
             else:
                 holds = stored.version == write.record.version - (type(write) is Update)
             if not holds:
-                raise Conflict(f"{type(write).__name__} of {key} met {stored}")
+                failed.append((write, stored))
+        if failed:
+            write, stored = failed[0]
+            lost = f"{type(write).__name__} of {write.record.key} met {stored}"
+            raise Conflict(lost, tuple(w.record.key for w, _ in failed))
         for write, key in zip(writes, keys, strict=True):
             record = write.record
             match write:
