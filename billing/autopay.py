@@ -13,7 +13,7 @@ from billing.dunning import back_to_reminders
 from billing.facts import Fact, FactKind
 from billing.invoice import Invoice
 from billing.money import STRIPE_MINIMUM, Cents
-from billing.payment import AttemptKind, Card, Evidence
+from billing.payment import Attempt, AttemptKind, Card, Evidence
 from billing.period import overnight_after, whole_minute
 from billing.policy import AutopayDelay, Practice
 from billing.ports import Insert, Update, Write
@@ -131,13 +131,15 @@ def why_not(books: Books, invoice: Invoice, practice: Practice, now: datetime) -
     return None
 
 
-def taken_back(books: Books, invoice: Invoice) -> bool:
-    """Whether what a charge under way relied on is gone: autopay is off (LAW-7), the notice came back (AUTO-3), or
-    somebody looks into the invoice (INV-7, PAY-13). What was begun is then not sent any more, and nothing is tried
-    again."""
+def taken_back(books: Books, invoice: Invoice, attempt: Attempt) -> bool:
+    """Whether what a charge under way relied on is gone: autopay is off, or was turned off since and is on again
+    (LAW-7, AUTO-1); the notice came back (AUTO-3); or somebody looks into the invoice (INV-7, PAY-13). What was begun
+    is then not sent any more, and nothing is tried again."""
+    off_at = books.account.turned_off_at
+    said_no = not books.account.autopay or (off_at is not None and attempt.started_at <= off_at)
     plan = books.plan(invoice.plan_id)
     noticed_at = (plan.notice_at if plan else None) or invoice.notice_at
-    return not books.account.autopay or invoice.in_review or invoice.disputed or noticed_at is None
+    return said_no or invoice.in_review or invoice.disputed or noticed_at is None
 
 
 PASSES_BY_ITSELF = {NoCharge.NOTICE_TOO_YOUNG: timedelta(hours=1), NoCharge.CARD_NETWORK_LIMIT: timedelta(days=1)}

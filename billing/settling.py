@@ -190,7 +190,7 @@ def _failed(draft: Draft, attempt: Attempt, evidence: Evidence, practice: Practi
         if invoice is None or invoice.open_attempt != attempt.number:
             continue
         released = replace(invoice, open_attempt=0)
-        if autopay and released.payable and taken_back(draft.books, released):
+        if autopay and released.payable and taken_back(draft.books, released, attempt):
             # While the charge was under way: no other try is announced, and none counts as the last.
             released = back_to_reminders(released, practice, draft.now)
             data["invoice_id"] = invoice.invoice_id

@@ -137,3 +137,22 @@ def test_a_charge_is_not_called_unconsented_because_two_clocks_differ_by_two_sec
     stage.forward(minutes=4)
     assert stage.invoice("client_who_turns_autopay_off", invoice.invoice_id).status is Status.PAID
     stage.ends_well()
+
+
+def test_a_no_while_a_charge_was_under_way_is_not_forgotten_when_the_client_agrees_again() -> None:
+    """Seed 186, AUTO-1, LAW-7. A charge was begun and never sent, autopay turned off and on again within the day; then
+    the look-up called it failed, and its retry took a bill that was older than the new agreement and not ticked."""
+    stage = Stage()
+    person = stage.client("client_who_says_no_and_yes", autopay=True)
+    stage.owes("client_who_says_no_and_yes", 62_50)
+    stage.forward(hours=47, minutes=59)
+    stage.next_time("before cards.charge", stage.crash)
+    stage.forward(minutes=3)
+    assert stage.does(person.client, person.turn_off) == "off"
+    stage.forward(hours=5)
+    stage.does(person.client, person.enrol)
+    stage.forward(days=10)
+    assert stage.books("client_who_says_no_and_yes").account.autopay
+    assert stage.tried("client_who_says_no_and_yes") == []
+    assert stage.mails("client_who_says_no_and_yes", NoticeKind.REMINDER)
+    stage.ends_well()
