@@ -11,12 +11,14 @@ mounts it enters `StripeServer.running()` in its own lifespan, and runs uvicorn 
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from infra.local.stripe.controls import Controls
@@ -26,6 +28,8 @@ from infra.local.stripe.errors import NoAnswer
 from infra.local.stripe.hosted import HostedPages
 from infra.local.stripe.wire import Cut, Hang
 
+HEARD = 10_000
+"""How many of the latest API requests are remembered, for whoever asks what Stripe was told."""
 HANG_S = 120.0
 """How long a hanging request stays silent at most; the SDK gives up after 80 s, Kindbill after 20."""
 
@@ -39,6 +43,7 @@ class StripeServer:
         self.stripe = stripe
         self._deliverer = Deliverer(stripe, retry_delays_s)
         self._hang_s = hang_s
+        self._heard: deque[dict[str, Any]] = deque(maxlen=HEARD)
 
     @property
     def in_flight(self) -> int:
@@ -76,6 +81,7 @@ class StripeServer:
                 Route("/v1/{path:path}", self._api, methods=["GET", "POST", "DELETE"]),
                 *HostedPages(self.stripe, wake).routes(),
                 *Controls(self.stripe, wake).routes(),
+                Route("/_test/requests", self._requests),
             ],
             lifespan=lifespan if standalone else None,
         )
@@ -85,6 +91,8 @@ class StripeServer:
         if request.url.query:
             path += f"?{request.url.query}"
         body = (await request.body()).decode(errors="replace")
+        headers = {name: value for name, value in request.headers.items() if name != "authorization"}
+        self._heard.append({"method": request.method, "path": path, "headers": headers, "body": body})
         try:
             answer = self.stripe.request(request.method, path, body, request.headers)
         except NoAnswer as fault:
@@ -92,6 +100,10 @@ class StripeServer:
         finally:
             self._deliverer.wake()
         return Response(answer.body, answer.status, answer.headers)
+
+    async def _requests(self, _: Request) -> Response:
+        """Every request to the API as it came, oldest first, less the key."""
+        return JSONResponse(list(self._heard))
 
     def _hang(self, fault: NoAnswer) -> Response:
         """Silence; as long as it lasts, the request's key is in use."""

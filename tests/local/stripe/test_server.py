@@ -104,3 +104,16 @@ def test_the_sdk_itself_survives_a_lost_answer(clock: Clock) -> None:
     embedded.arm_faults([Fault("POST /v1/payment_intents$", "lost_response", times=3)])
     with pytest.raises(stripe.APIConnectionError):
         client.v1.payment_intents.create(params={"amount": 900, "currency": "usd"})
+
+
+def test_what_the_api_was_told_can_be_read_without_the_key(clock: Clock) -> None:
+    served = ThreadedServer(clock)
+    served.start()
+    httpx.post(f"{served.base}/v1/customers?a=1", headers=HEADERS, content="metadata[client]=ana")
+    heard = httpx.get(f"{served.base}/_test/requests").json()
+    served.stop()
+    assert [(one["method"], one["path"], one["body"]) for one in heard] == [
+        ("POST", "/v1/customers?a=1", "metadata[client]=ana")
+    ]
+    assert heard[0]["headers"]["idempotency-key"] == "once"
+    assert "sk_test" not in str(heard)
