@@ -103,6 +103,37 @@ def test_every_page_of_a_payment_is_fair_to_everybody_on_a_phone(
         assert_fair(person, "another card")
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_page_that_tells_what_staff_changed_is_fair_to_everybody_on_a_phone(
+    kindbill: Kindbill, browser: Browser, scheme: str
+) -> None:
+    """DESK-3, PAY-12: cancelled, written off, sent back."""
+    client = kindbill.new_client(f"changed-{scheme}")
+    client.save_card()
+    paid, void, written_off = client.owes(62_50, 80_00, 20_00)
+    changes = {void: "void", written_off: "write-off"}
+    for invoice_id, change in changes.items():
+        staff_change(kindbill, invoice_id, change)
+    kindbill.forward("48h")
+    staff_change(kindbill, paid, "refunds")
+    with browser.new_context(
+        viewport={"width": PHONE_WIDTH, "height": 844}, color_scheme="dark" if scheme == "dark" else "light"
+    ) as context:
+        person = Visitor(context, kindbill.base_url)
+        person.open(client.link())
+        person.enter_phone(client.phone)
+        assert "No longer to pay" in person.text
+        assert "$62.50 sent back" in person.text
+        assert_fair(person, "what staff changed")
+
+
+def staff_change(kindbill: Kindbill, invoice_id: str, change: str) -> None:
+    """Staff change an invoice through the API."""
+    path, headers = f"/v1/invoices/{invoice_id}/{change}", {"idempotency-key": f"{change}-{invoice_id}"}
+    kindbill.do("POST", path, "practice", json={"reason": "Asked for"}, headers=headers)
+    kindbill.settle()
+
+
 def test_pages_that_lead_nowhere_are_fair_too(kindbill: Kindbill, visit: Callable[..., Visitor]) -> None:
     person = visit(PHONE_WIDTH)
     assert person.open(f"{kindbill.base_url}/pay/nothing") == 404
