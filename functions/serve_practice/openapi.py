@@ -25,6 +25,8 @@ Json = dict[str, Any]
 
 BODY_PROBLEMS: Final = (400, 413, 415, 422)
 KEY_PROBLEMS: Final = (401, 403)
+TOO_MANY: Final = 429
+"""Of the front door, before any function: docs/decisions/0007."""
 BUSY: Final = 503
 
 
@@ -74,7 +76,7 @@ def document() -> Json:
     }
     for path, methods in ELSEWHERE.items():
         paths[path] = {method.lower(): elsewhere[path](path) for method in methods}
-    problems = sorted({*KEY_PROBLEMS, *BODY_PROBLEMS, 404, 409, BUSY})
+    problems = sorted({*KEY_PROBLEMS, *BODY_PROBLEMS, 404, 409, TOO_MANY, BUSY})
     return {
         "openapi": "3.1.0",
         "info": {
@@ -173,7 +175,7 @@ def _operation(
         str(status): {"description": _first_line(shape), "content": _json(_ref(shape))}
         for status, shape in shows.items()
     }
-    problems = tuple(sorted({*problems, *(KEY_PROBLEMS if scopes else ()), BUSY}))
+    problems = tuple(sorted({*problems, *(KEY_PROBLEMS if scopes else ()), TOO_MANY, BUSY}))
     responses |= {str(status): {"$ref": f"#/components/responses/{status}"} for status in problems}
     operation: Json = {"operationId": name, "summary": summary, "responses": responses}
     if scopes:
@@ -190,6 +192,12 @@ def _id(name: str) -> Json:
 
 
 def _problem(status: int) -> Json:
+    if status == TOO_MANY:
+        said = {"type": "object", "properties": {"message": {"type": "string"}}}
+        return {
+            "description": "More requests than this address takes at present: wait a second, then longer each time.",
+            "content": _json(said),
+        }
     described: Json = {
         "description": HTTPStatus(status).phrase,
         "content": {"application/problem+json": {"schema": _ref(answers.Problem)}},
