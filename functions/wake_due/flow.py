@@ -30,32 +30,36 @@ Send = Callable[[Iterable[tuple[str, Message]]], int]
 @dataclass(frozen=True)
 class Swept:
     """What a sweep did. `woken`: items sent · `moved`: items another sweep or their own handler had moved already ·
-    `complete`: nothing due was left when it ended · `behind_seconds`: how long the oldest it found had been due."""
+    `complete`: nothing due was left when it ended · `behind_seconds`: how long the oldest it found had been due ·
+    `strange`: items of a kind without a route (a newer version wrote them, and was rolled back): they stay due, are
+    found again when their lease ends, and hold up nobody."""
 
     woken: int
     moved: int
     pages: int
     complete: bool
     behind_seconds: int = 0
+    strange: int = 0
 
 
 def run(*, store: Store, send: Send, shards: int, seconds_left: Callable[[], float], now: datetime) -> Swept:
     """Wake what is due at `now`, a page of each shard in turn, so that no shard waits for another to be empty. Raises
     TryAgain when table or queue are throttled; what was leased by then has been sent."""
-    woken = moved = pages = behind = 0
+    woken = moved = pages = behind = strange = 0
     waiting = list(range(shards))
     while waiting and seconds_left() > STOP_WITH_SECONDS_LEFT:
         shard = waiting.pop(0)
         page = store.due(shard, now, PAGE)
         behind = max(behind, _behind_seconds(page, now))
         leased = _wake(page, store, send, now)
-        woken += leased
-        moved += len(page) - leased
+        strange += sum(_kind(item) not in ROUTES for item in leased)
+        woken += len(leased)
+        moved += len(page) - len(leased)
         pages += 1
         if len(page) == PAGE and leased:
             # A page of nothing but moved items means that the index has not caught up: it will have in a minute.
             waiting.append(shard)
-    return Swept(woken, moved, pages, complete=not waiting, behind_seconds=behind)
+    return Swept(woken, moved, pages, complete=not waiting, behind_seconds=behind, strange=strange)
 
 
 def _behind_seconds(page: Sequence[DueItem], now: datetime) -> int:
@@ -65,20 +69,23 @@ def _behind_seconds(page: Sequence[DueItem], now: datetime) -> int:
     return int((now - datetime.fromisoformat(page[0].due_at.split("#", 1)[0])).total_seconds())
 
 
-def _wake(page: Sequence[DueItem], store: Store, send: Send, now: datetime) -> int:
-    """Lease and send a page -> how many were leased."""
+def _wake(page: Sequence[DueItem], store: Store, send: Send, now: datetime) -> list[DueItem]:
+    """Lease and send a page -> what was leased."""
     leased: list[DueItem] = []
     try:
         leased.extend(item for item in page if store.lease(item, now + LEASE))
     finally:
         if leased:
             send(routed(leased))
-    return len(leased)
+    return leased
 
 
 def routed(items: Iterable[DueItem]) -> Iterable[tuple[str, Message]]:
     """Each item as a message for every verb that handles its kind: `2026-11-20T12:00:00Z#charge` is a charge."""
     for item in items:
-        kind = item.due_at.split("#", 1)[1]
-        for verb in ROUTES[kind]:
-            yield verb, Message(kind, item.key)
+        for verb in ROUTES.get(_kind(item), ()):
+            yield verb, Message(_kind(item), item.key)
+
+
+def _kind(item: DueItem) -> str:
+    return item.due_at.split("#", 1)[1]

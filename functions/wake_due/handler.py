@@ -27,6 +27,8 @@ def handler(_event: Mapping[str, Any], context: object) -> dict[str, int | bool]
         log.error("sweep ended early", now=now.isoformat(), **log.about(failure))
         raise
     metrics.seconds(metrics.Metric.DUE_OLDEST_AGE_SECONDS, swept.behind_seconds)
+    if swept.strange:
+        log.error("due without a route", failed=swept.strange)
     log.info(
         "swept",
         now=now.isoformat(),

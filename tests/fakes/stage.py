@@ -32,7 +32,8 @@ class Stage:
         self.bucket = f"bodies-{number}"
         self.client("s3").create_bucket(Bucket=self.bucket)
         self.queues = {
-            verb: self.client("sqs").create_queue(QueueName=f"{verb}-{number}")["QueueUrl"] for verb in VERBS
+            verb: self.client("sqs").create_queue(QueueName=f"{verb}-{number}")["QueueUrl"]
+            for verb in (*VERBS, "set_aside")
         }
         self.store = DynamoStore(self.client("dynamodb"), self.table, SHARDS)
         self.environment = {

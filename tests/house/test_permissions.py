@@ -89,8 +89,10 @@ def needed(verb: str) -> set[Grant]:
         needs |= {(f"dynamodb:{action}", "Table.StreamArn") for action in ("DescribeStream", "GetRecords")}
         # AWS knows no narrower resource for listing streams.
         needs |= {("dynamodb:GetShardIterator", "Table.StreamArn"), ("dynamodb:ListStreams", "*")}
-    if verb in ("publish_facts", "receive_mail_events"):
-        needs |= {("sqs:SendMessage", f"{camel(verb)}DeadLetters")}
+        # What it sets aside itself, and what Lambda does for it.
+        needs |= {("sqs:SendMessage*", "PublishFactsDeadLetters")}
+    if verb == "receive_mail_events":
+        needs |= {("sqs:SendMessage", "ReceiveMailEventsDeadLetters")}
     return needs
 
 

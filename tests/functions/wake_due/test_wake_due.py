@@ -1,12 +1,13 @@
 """The sweep: what is due is woken, once while its lease lasts, and nothing is lost whatever happens in between."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from billing.facts import Message
+from billing.ids import Key
 from billing.invoice import Invoice, Source
 from billing.ports import DueItem, Insert, TryAgain, Update
 from edges.table import shard_of
@@ -170,6 +171,28 @@ def test_an_index_that_lags_behind_ends_the_sweep_of_that_shard(
     assert sweeps.sent == []
 
 
+@dataclass(frozen=True)
+class FromTomorrow:
+    """A row of a version that was rolled back, due for a reason that nobody here knows."""
+
+    version: int = 1
+    due: str = f"{NOON - timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}#something_new"
+
+    @property
+    def key(self) -> Key:
+        return replace(due_invoice(), invoice_id="inv_tomorrow").key
+
+
+def test_what_is_due_for_an_unknown_reason_is_told_and_holds_up_nobody(sweeps: Sweeps) -> None:
+    """It is the oldest of its page, and would be at every sweep."""
+    sweeps.store.commit(Insert(FromTomorrow()))
+    sweeps.store.commit(Insert(due_invoice()))
+    swept = sweeps.sweep()
+    assert (swept.woken, swept.strange) == (2, 1)
+    assert [message.key for _, message in sweeps.sent] == [due_invoice().key]
+    assert sweeps.sweep(NOON + LEASE).strange == 1
+
+
 def test_a_sweep_tells_how_far_behind_it_is(sweeps: Sweeps) -> None:
     for client, due_for in (("ana", 30), ("ben", 90), ("cho", 60)):
         sweeps.store.commit(Insert(due_invoice(client, NOON - timedelta(seconds=due_for))))
@@ -190,7 +213,14 @@ def test_the_function_wakes_by_the_simulated_clock_and_logs_what_it_did(
     stage.set_clock("2026-11-20T11:59:59Z")
     assert handler({}, Context())["woken"] == 0
     stage.set_clock("2026-11-20T12:00:00Z")
-    assert handler({}, Context()) == {"woken": 1, "moved": 0, "pages": 4, "complete": True, "behind_seconds": 0}
+    assert handler({}, Context()) == {
+        "woken": 1,
+        "moved": 0,
+        "pages": 4,
+        "complete": True,
+        "behind_seconds": 0,
+        "strange": 0,
+    }
     assert stage.messages("charge_autopay") == [Message("charge", row.key)]
     printed = capsys.readouterr().out
     assert [line["woken"] for line in log_lines(printed)] == [0, 1]
