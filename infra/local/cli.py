@@ -6,6 +6,7 @@ this machine's, or with --stage on one in the AWS account this shell is signed i
 
 import argparse
 import sys
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ from typing import Any
 import httpx
 
 from edges.store import DynamoStore
-from infra.local import redrive
-from infra.local.cloud import Cloud
+from infra.local import dead_letters, redrive
+from infra.local.cloud import DEAD_LETTERS, Cloud
 from infra.local.keys import PREFIX, SCOPES, NoSuchKey, list_keys, new_key, revoke_key
 from infra.local.links import NoSuchClient, revoke_links, rotate_secret
 from infra.local.run import CannotRun, port_from_env, run
@@ -75,7 +76,10 @@ def _parser() -> argparse.ArgumentParser:
     for of_practice in (new, listed, revoke, ended):
         of_practice.add_argument("--practice", help="whose it is; this machine's practice where left out")
 
-    again = commands.add_parser("redrive", help="send what waits in the dead letter queues again")
+    again = commands.add_parser("redrive", help="show what waits in the dead letter queues, and send it again")
+    again.add_argument("queue", nargs="?", choices=DEAD_LETTERS, metavar="queue", help="of this verb only")
+    again.add_argument("--message", default="", help="the one of that id only")
+    again.add_argument("--list", action="store_true", help="show, and leave everything where it is")
     again.set_defaults(act=_redrive)
     for stageable in (new, listed, revoke, ended, rotated, again):
         stageable.add_argument("--stage", help="a copy on AWS, instead of this machine's")
@@ -149,12 +153,21 @@ def _staff(arguments: argparse.Namespace, *, needs_practice: bool = True) -> tup
 
 
 def _redrive(arguments: argparse.Namespace) -> int:
-    counts = redrive.redrive(_cloud(arguments.stage))
-    for verb, count in counts.items():
-        say(f"{verb}: {count} sent again")
-    if not counts:
+    cloud = _cloud(arguments.stage)
+    letters = dead_letters.find(cloud, [arguments.queue] if arguments.queue else DEAD_LETTERS, arguments.message)
+    for letter in letters:
+        say(dead_letters.shown(cloud, letter))
+    if not letters:
         say("no dead letters")
-    return 0
+    if arguments.list:
+        dead_letters.put_back(cloud, letters)
+        return 0
+    failed = redrive.redrive(cloud, letters)
+    for verb, count in Counter(letter.verb for letter in letters if letter not in failed).items():
+        say(f"{verb}: {count} sent again")
+    for verb, count in Counter(letter.verb for letter in failed).items():
+        say(f"{verb}: {count} failed again, and left where they were")
+    return 1 if failed else 0
 
 
 def _cloud(stage: str | None) -> Cloud:
