@@ -47,7 +47,7 @@ def announcement(books: Books, invoice: Invoice, practice: Practice) -> Announce
     card = books.default_card
     if not books.account.autopay or card is None or not practice.online_payments:
         return Announcement.NONE
-    if invoice.open_amount < STRIPE_MINIMUM or not invoice.payable:
+    if invoice.open_amount < STRIPE_MINIMUM or not invoice.payable or invoice.charged_by_click_only:
         return Announcement.NONE
     return Announcement.CHARGE if invoice.open_amount <= cap_of(books, practice) else Announcement.APPROVAL
 
@@ -107,7 +107,7 @@ def why_not(books: Books, invoice: Invoice, practice: Practice, now: datetime) -
         return NoCharge.NOTHING_OPEN
     if invoice.in_review:
         return NoCharge.IN_REVIEW
-    if invoice.disputed:
+    if invoice.charged_by_click_only:
         return NoCharge.DISPUTED
     if not practice.online_payments:
         return NoCharge.ONLINE_PAYMENTS_OFF
@@ -139,7 +139,7 @@ def taken_back(books: Books, invoice: Invoice, attempt: Attempt) -> bool:
     said_no = not books.account.autopay or (off_at is not None and attempt.started_at <= off_at)
     plan = books.plan(invoice.plan_id)
     noticed_at = (plan.notice_at if plan else None) or invoice.notice_at
-    return said_no or invoice.in_review or invoice.disputed or noticed_at is None
+    return said_no or invoice.in_review or invoice.charged_by_click_only or noticed_at is None
 
 
 PASSES_BY_ITSELF = {NoCharge.NOTICE_TOO_YOUNG: timedelta(hours=1), NoCharge.CARD_NETWORK_LIMIT: timedelta(days=1)}

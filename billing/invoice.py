@@ -107,6 +107,12 @@ class Invoice:
         return self.open_amount > 0 and not self.in_review and not self.disputed
 
     @property
+    def charged_by_click_only(self) -> bool:
+        """The client's bank is deciding about a payment of it, or took one back: nothing is charged by itself any more
+        (PAY-13)."""
+        return self.disputed or self.disputed_back > 0
+
+    @property
     def status(self) -> Status:
         """One status by precedence."""
         if self.void:

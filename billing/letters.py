@@ -156,7 +156,7 @@ def _attempt(fact: Fact, desk: Desk) -> Attempt:
 
 def _items(attempt: Attempt, books: Books) -> tuple[LetterItem, ...]:
     items: list[LetterItem] = []
-    for part in attempt.parts:
+    for part in attempt.paid_parts:
         invoice = books.invoice(part.invoice_id)
         plan = books.plan(invoice.plan_id) if invoice else None
         if plan is not None and invoice is not None:
@@ -172,7 +172,9 @@ def _instalment_items(
     """What this instalment paid off, after the payments that arrived before it."""
     of_plan = {i.invoice_id for i in books.invoices if i.plan_id == plan.plan_id}
     when = _arrived(attempt)
-    before = sum(p.amount for a in books.attempts if _arrived(a) < when for p in a.parts if p.invoice_id in of_plan)
+    before = sum(
+        p.amount for a in books.attempts if _arrived(a) < when for p in a.paid_parts if p.invoice_id in of_plan
+    )
     for share in paid_off(plan, before, part.amount):
         covered = books.invoice(share.invoice_id)
         label = f"Instalment {instalment.ordinal + 1}, toward your bill"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.account import Books
-from billing.autopay import NoCharge, why_not
+from billing.autopay import Announcement, NoCharge, announcement, taken_back, why_not
 from billing.dispute import DisputeEvidence, DisputeState
 from billing.draft import Draft
 from billing.facts import FactKind
@@ -184,6 +184,15 @@ def test_pay_13_what_was_lost_is_never_charged_again_by_itself(one_paid: Books) 
     assert late.invoices[0].remind_at is None
     assert late.invoices[0].due is not None
     assert late.invoices[0].due.endswith("past_due"), "its window has ended: staff are told at once"
+
+
+def test_pay_13_no_message_that_comes_late_announces_a_charge_of_what_was_lost(one_paid: Books) -> None:
+    """The mail of its issue, or the retry of a charge that was under way when the bank decided."""
+    at, _ = told(one_paid, OPEN, LOST)
+    bill = replace(at.invoices[0], notice_at=NOW)
+    assert announcement(at, bill, PRACTICE) is Announcement.NONE
+    assert why_not(at, replace(bill, charge_at=NOW), PRACTICE, NOW) is NoCharge.DISPUTED
+    assert taken_back(at, bill, at.attempts[0])
 
 
 def test_pay_13_the_oldest_invoice_is_owed_again_first() -> None:

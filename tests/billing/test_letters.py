@@ -312,6 +312,15 @@ def test_pay_12_the_receipt_says_what_was_paid_too_much_and_that_it_goes_back() 
     assert "That is $42.50 more than you owed. We send it back, and write again when it is on its way." in words
 
 
+@pytest.mark.parametrize("applied", [(Part("inv_session", 2000),), ()])
+def test_pay_11_the_receipt_itemises_what_was_paid_and_not_what_goes_back(applied: tuple[Part, ...]) -> None:
+    charged = replace(CHARGED, excess=6250 - sum(p.amount for p in applied), applied=applied)
+    told = fact(FactKind.PAYMENT_POSTED, attempt=7, amount=6250, excess=charged.excess)
+    (receipt,) = mails(told, desk(invoice(6250, paid=2000), charged))
+    assert [item.amount for item in receipt.items] == [part.amount for part in applied]
+    assert "$62.50" in render_letter(receipt).text
+
+
 def test_pay_11_the_receipt_of_what_the_practice_took_itself_says_so_and_what_is_left() -> None:
     """INV-10"""
     told = fact(FactKind.PAYMENT_POSTED, attempt=7, amount=2000, excess=0, received_on="2026-11-18")
