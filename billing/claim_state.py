@@ -6,7 +6,7 @@ cannot both issue (design: Data).
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from billing.claim import ClaimResult, SubmittedClaim
@@ -121,10 +121,18 @@ class Hold(Asleep):
         return Key(holds_pk(self.practice), f"HOLD#{segment(self.hold_id)}#")
 
 
+WATCHED_FOR = timedelta(hours=24)
+"""A body that nobody has checked by then is woken: each nightly reconciliation checks all that came before it, so this
+happens only where a night was missed."""
+
+
 @dataclass(frozen=True)
-class StoredBody(Asleep):
+class StoredBody:
     """A claim-results body as it was posted: stored before 202 is answered. `body` is gzipped, or "" when it lies in
-    the bucket under `blob`."""
+    the bucket under `blob`.
+
+    It wants to be looked at until somebody saw that every result of it has a verdict: the net under lost messages. The
+    row is never changed for that; its entry of the due index is taken out (`Store.set_due`)."""
 
     TYPE: ClassVar[str] = "body"
 
@@ -141,6 +149,10 @@ class StoredBody(Asleep):
     @property
     def key(self) -> Key:
         return Key(receipt_pk(self.receipt_id), "BODY#")
+
+    @property
+    def due(self) -> str:
+        return due_text(self.at + WATCHED_FOR, WakeKind.CHECK_RECEIPT)
 
 
 @dataclass(frozen=True)

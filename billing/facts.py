@@ -29,6 +29,7 @@ class FactKind(StrEnum):
     CLAIM_RESULT_RECEIVED = "ClaimResultReceived"
     CLAIM_SUBMITTED = "ClaimSubmitted"
     STRIPE_EVENT_STORED = "StripeEventStored"
+    RECONCILE_SLICE_DONE = "ReconcileSliceDone"
     # Facts of a client
     CLAIM_HELD = "ClaimHeld"
     CLAIM_PENDING = "ClaimPending"
@@ -75,6 +76,8 @@ class WakeKind(StrEnum):
     PENDING = "pending"
     INSTALMENT = "instalment"
     PAY_BACK = "pay_back"
+    RECONCILE = "reconcile"
+    CHECK_RECEIPT = "check_receipt"
 
 
 ROUTES: Mapping[str, tuple[str, ...]] = {
@@ -84,6 +87,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     FactKind.CLAIM_RESULT_RECEIVED: ("issue_invoice",),
     FactKind.CLAIM_SUBMITTED: ("issue_invoice",),
     FactKind.STRIPE_EVENT_STORED: ("settle_payment",),
+    FactKind.RECONCILE_SLICE_DONE: ("reconcile",),
     FactKind.CLAIM_HELD: (),
     FactKind.CLAIM_PENDING: (),
     FactKind.NOTHING_OWED: ("send_email",),
@@ -124,6 +128,8 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     WakeKind.PENDING: ("issue_invoice",),
     WakeKind.INSTALMENT: ("create_plan",),
     WakeKind.PAY_BACK: ("pay_back",),
+    WakeKind.RECONCILE: ("reconcile",),
+    WakeKind.CHECK_RECEIPT: ("reconcile",),
 }
 """Fact or wake kind -> the verbs whose queue gets a message. Complete: a test goes through every member."""
 

@@ -133,11 +133,15 @@ class Store(Protocol):
     def commit(self, *writes: Write) -> None:
         """All or nothing. Raises Conflict when a guard does not hold, TryAgain when the table is throttled."""
 
-    def due(self, shard: int, until: datetime, limit: int) -> list[DueItem]:
-        """What in this shard is due at or before `until`, oldest first, at most `limit`."""
+    def due(self, shard: int, until: datetime, limit: int, after: DueItem | None = None) -> list[DueItem]:
+        """What in this shard is due at or before `until`, oldest first, at most `limit`; what follows `after`."""
 
     def lease(self, item: DueItem, until: datetime) -> bool:
         """Move the item's index entry to `until` (same kind) if it still is where it was; False if it moved."""
+
+    def set_due(self, key: Key, due: str | None) -> None:
+        """Move the index entry of a row that is written once, or take it out (None); the row stays as it is. What
+        wakes any other row is its content. Raises Conflict where there is no such row."""
 
 
 class CardGateway(Protocol):

@@ -82,7 +82,7 @@ class StripeCards:
 
     def ensure_customer(self, practice: str, client: str) -> str:
         """The id of a customer made for this account (idempotent for a day)."""
-        with _asking():
+        with asking():
             customer = self._stripe.customers.create(
                 {"metadata": {"practice": practice, "client": client}},
                 {"idempotency_key": stripe_key(practice, client, 0, "customer")},
@@ -118,7 +118,7 @@ class StripeCards:
 
     def find_charge(self, attempt: Attempt) -> Evidence | None:
         """Look the attempt up among its customer's intents since it started; None where the full list lacks it."""
-        with _asking():
+        with asking():
             intents = self._stripe.payment_intents.list(
                 {
                     "customer": attempt.customer,
@@ -148,7 +148,7 @@ class StripeCards:
             asked["setup_intent_data"] = {"metadata": _metadata(attempt)}
         else:
             asked.update(_payment_page(attempt))
-        with _asking():
+        with asking():
             session = self._stripe.checkout.sessions.create(asked, {"idempotency_key": _key(attempt, "checkout")})
         assert session.url, f"{attempt.attempt_id}: Stripe opened a page without an address"
         return Checkout(session.id, session.url)
@@ -156,7 +156,7 @@ class StripeCards:
     def read_checkout(self, attempt: Attempt) -> Evidence:
         """What became of the attempt's hosted page."""
         assert attempt.session_id, f"{attempt.attempt_id} has no page to read"
-        with _asking():
+        with asking():
             session = self._stripe.checkout.sessions.retrieve(
                 attempt.session_id,
                 {
@@ -173,7 +173,7 @@ class StripeCards:
         """Expire the hosted page if it is still open, then tell what became of it."""
         assert attempt.session_id, f"{attempt.attempt_id} has no page to close"
         try:
-            with _asking():
+            with asking():
                 return of_session(self._stripe.checkout.sessions.expire(attempt.session_id))
         except stripe.InvalidRequestError:  # no longer open, or a payment on it is being processed: see which
             return self.read_checkout(attempt)
@@ -214,14 +214,14 @@ class StripeCards:
     def taken_back(self, intent_id: str) -> TakenBack:
         """Everything that Stripe knows to have gone back of a payment, whoever asked for it, oldest first."""
         refunds = self._refunds_of(intent_id)
-        with _asking():
+        with asking():
             disputes = self._stripe.disputes.list({"payment_intent": intent_id, "limit": 100})
             known = [of_dispute(dispute) for dispute in disputes.auto_paging_iter()]
         return TakenBack(tuple(refunds), tuple(reversed(known)))
 
     def _refunds_of(self, intent_id: str) -> list[RefundEvidence]:
         """Every refund of a payment, oldest first."""
-        with _asking():
+        with asking():
             refunds = self._stripe.refunds.list({"payment_intent": intent_id, "limit": 100})
             known = [of_refund(refund) for refund in refunds.auto_paging_iter()]
         return known[::-1]
@@ -229,7 +229,7 @@ class StripeCards:
     def owner_of(self, intent_id: str) -> Owner | None:
         """Whose payment it is, by our own metadata; None where it is none of ours."""
         try:
-            with _asking():
+            with asking():
                 intent = self._stripe.payment_intents.retrieve(intent_id)
         except stripe.InvalidRequestError as unknown:
             if unknown.http_status == 404:
@@ -293,7 +293,7 @@ def _is_unanswered(error: stripe.StripeError) -> bool:
 
 
 @contextmanager
-def _asking() -> Iterator[None]:
+def asking() -> Iterator[None]:
     """For calls that move no money, or that may be repeated by their key: not knowing is TryAgain."""
     try:
         yield

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edges.links import Links
     from edges.mailer import SesMailer
     from edges.sqs import Queues
+    from edges.statement import StripeStatement
     from edges.store import DynamoStore
 
 
@@ -62,6 +63,19 @@ def _cards(key: str) -> "StripeCards":
     return StripeCards(stripe_client(key, settings().stripe_api_base))
 
 
+def statement() -> "StripeStatement":
+    """Stripe's lists; imports its SDK."""
+    return _statement(aws.secret(settings().stripe_key_secret_id))
+
+
+@cache
+def _statement(key: str) -> "StripeStatement":
+    from edges.card_gateway import stripe_client
+    from edges.statement import StripeStatement
+
+    return StripeStatement(stripe_client(key, settings().stripe_api_base))
+
+
 def links() -> "Links":
     """Pay links, with the secret as it is now. Those signed with the one before it live on."""
     from edges.links import Links
@@ -88,7 +102,7 @@ def mailer() -> "SesMailer":
 
 @cache
 def queues() -> "Queues":
-    """The work queues; only publish_facts and wake_due send."""
+    """The work queues; only publish_facts, wake_due and reconcile send."""
     from edges.sqs import Queues
 
     return Queues(aws.client("sqs"), settings().queue)

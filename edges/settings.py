@@ -85,5 +85,5 @@ class Settings:
         return self._given("CONFIGURATION_SET")
 
     def queue(self, verb: str) -> str:
-        """The address of a verb's queue (publish_facts and wake_due only)."""
+        """The address of a verb's queue (publish_facts, wake_due and reconcile only)."""
         return self._given(f"QUEUE_{verb.upper()}")

@@ -41,6 +41,7 @@ PASSING: Final = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded"})
 """Reasons of a cancelled transaction that mean: later."""
 IS_VERSION: Final = "version = :version"
 IS_NEW: Final = "attribute_not_exists(pk)"
+IS_THERE: Final = "attribute_exists(pk)"
 
 
 class DynamoStore:
@@ -167,8 +168,12 @@ class DynamoStore:
             row["due_at"] = {"S": due}
         return row
 
-    def due(self, shard: int, until: datetime, limit: int) -> list[DueItem]:
-        """What in this shard is due at or before `until`, oldest first, at most `limit`."""
+    def due(self, shard: int, until: datetime, limit: int, after: DueItem | None = None) -> list[DueItem]:
+        """What in this shard is due at or before `until`, oldest first, at most `limit`; what follows `after`."""
+        page: Any = {}
+        if after is not None:
+            entry = {"due_shard": {"N": str(shard)}, "due_at": {"S": after.due_at}}
+            page = {"ExclusiveStartKey": _address(after.key) | entry}
         with _faults():
             answer = self._client.query(
                 TableName=self._table,
@@ -176,6 +181,7 @@ class DynamoStore:
                 KeyConditionExpression="due_shard = :shard AND due_at < :until",
                 ExpressionAttributeValues={":shard": {"N": str(shard)}, ":until": {"S": due_until(until)}},
                 Limit=limit,
+                **page,
             )
         return [DueItem(Key(i["pk"]["S"], i["sk"]["S"]), i["due_at"]["S"]) for i in answer["Items"]]
 
@@ -197,6 +203,18 @@ class DynamoStore:
         except Conflict:
             return False
         return True
+
+    def set_due(self, key: Key, due: str | None) -> None:
+        """Move the index entry of a row that is written once, or take it out; the row stays as it is."""
+        change: Any = {"UpdateExpression": "REMOVE due_shard, due_at"}
+        if due is not None:
+            shard = str(shard_of(key.pk, self._shards))
+            change = {
+                "UpdateExpression": "SET due_shard = :shard, due_at = :due",
+                "ExpressionAttributeValues": {":shard": {"N": shard}, ":due": {"S": due}},
+            }
+        with _faults():
+            self._client.update_item(TableName=self._table, Key=_address(key), ConditionExpression=IS_THERE, **change)
 
 
 def _address(key: Key) -> "dict[str, AttributeValueTypeDef]":

@@ -36,6 +36,7 @@ VERBS: Final[Mapping[str, tuple[str, ...]]] = {
     "create_plan": ("phonenumbers", "pydantic", "stripe", "tzdata"),
     "change_invoice": ("phonenumbers", "pydantic", "stripe", "tzdata"),
     "send_email": ("jinja2", "tzdata"),
+    "reconcile": ("stripe", "tzdata"),
     "receive_stripe": (),
     "settle_payment": ("stripe", "tzdata"),
     "pay_back": ("stripe", "tzdata"),

@@ -57,7 +57,7 @@ def put_client(call: Call, given: ClientIn) -> Answer:
 
 
 def put_practice(call: Call, given: PracticeIn) -> Answer:
-    row, new = flow.put_practice(call.store, given.record(_own_practice(call)))
+    row, new = flow.put_practice(call.store, given.record(_own_practice(call)), call.now)
     return Answer(201 if new else 200, views.practice(row))
 
 

@@ -6,6 +6,7 @@ where another writer was first: the same call again then decides anew.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from billing.account import Account, Books, Contact
 from billing.claim_state import ClaimState, Hold, Submission, claim_state_key
@@ -13,6 +14,7 @@ from billing.ids import account_key, contact_key, facts_pk, holds_pk, practice_k
 from billing.invoice_lines import InvoiceLines
 from billing.policy import Policy, Practice, Provider
 from billing.ports import Insert, Refused, Store, Update, Write
+from billing.reconciliation import RECONCILIATION_KEY, armed
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,15 @@ def _same_person(contact: Contact, wanted: Contact) -> Contact:
     return replace(wanted, version=contact.version, email=contact.email, mail_bounces=contact.mail_bounces)
 
 
-def put_practice(store: Store, wanted: Practice) -> tuple[Practice, bool]:
-    """Create or update the practice -> the practice, and whether it is new. Its policies stay as they are."""
+def put_practice(store: Store, wanted: Practice, now: datetime) -> tuple[Practice, bool]:
+    """Create or update the practice -> the practice, and whether it is new. Its policies stay as they are.
+
+    The first practice of a copy is what its nightly reconciliation begins with.
+    """
     stored = store.get(wanted.key)
     if not isinstance(stored, Practice):
+        if store.get(RECONCILIATION_KEY) is None:
+            store.commit(Insert(armed(now)))
         store.commit(Insert(wanted))
         return wanted, True
     wanted = replace(wanted, version=stored.version, policy=stored.policy)

@@ -1,7 +1,7 @@
 """`kindbill`: run a local copy, and work on a running one from a shell.
 
-run, post and clock speak to this machine's copy (KINDBILL_PORT says which); key, links and redrive work on any copy: on
-this machine's, or with --stage on one in the AWS account this shell is signed in to.
+run, post and clock speak to this machine's copy (KINDBILL_PORT says which); key, links, redrive and reconcile work on
+any copy: on this machine's, or with --stage on one in the AWS account this shell is signed in to.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from infra.local import dead_letters, redrive
 from infra.local.cloud import DEAD_LETTERS, Cloud
 from infra.local.keys import PREFIX, SCOPES, NoSuchKey, list_keys, new_key, revoke_key
 from infra.local.links import NoSuchClient, revoke_links, rotate_secret
+from infra.local.nightly import run_now
 from infra.local.run import CannotRun, port_from_env, run
 
 MEDIA_TYPES = {".json": "application/json", ".835": "application/edi-x12", ".fhir": "application/fhir+json"}
@@ -32,7 +33,7 @@ def main() -> None:
     arguments = _parser().parse_args()
     try:
         sys.exit(arguments.act(arguments))
-    except (CannotDo, CannotRun, NoSuchClient, NoSuchKey, ValueError) as reason:
+    except (CannotDo, CannotRun, NoSuchClient, NoSuchKey, TimeoutError, ValueError) as reason:
         sys.exit(f"kindbill: {reason}")
 
 
@@ -81,7 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument("--message", default="", help="the one of that id only")
     again.add_argument("--list", action="store_true", help="show, and leave everything where it is")
     again.set_defaults(act=_redrive)
-    for stageable in (new, listed, revoke, ended, rotated, again):
+    night = commands.add_parser("reconcile", help="check the books now, as every night, and show what was found")
+    night.set_defaults(act=_reconcile)
+    for stageable in (new, listed, revoke, ended, rotated, again, night):
         stageable.add_argument("--stage", help="a copy on AWS, instead of this machine's")
     return parser
 
@@ -168,6 +171,13 @@ def _redrive(arguments: argparse.Namespace) -> int:
     for verb, count in Counter(letter.verb for letter in failed).items():
         say(f"{verb}: {count} failed again, and left where they were")
     return 1 if failed else 0
+
+
+def _reconcile(arguments: argparse.Namespace) -> int:
+    cloud = _cloud(arguments.stage)
+    found = run_now(cloud, cloud.store())
+    print_json(found)
+    return 1 if any(finding["state"] == "open" for finding in found["findings"]) else 0
 
 
 def _cloud(stage: str | None) -> Cloud:

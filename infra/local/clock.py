@@ -13,6 +13,7 @@ from billing.ids import Key
 from billing.period import whole_minute
 from billing.ports import DueItem, Record
 from edges.clock import CLOCK_SK
+from functions.wake_due.flow import LEASE
 from infra.local.cloud import DUE_SHARDS, Cloud, Crashed
 from infra.local.quiet import Quiet
 
@@ -115,9 +116,11 @@ class Time:
                 await asyncio.to_thread(self._cloud.invoke, "wake_due", {"source": "kindbill.local"})
         await self._quiet.settle()
         after = await self._rows(due)
+        leased = {item.key for item in await self._due(at + LEASE, AT_ONCE)}
         moved = 0
         for key, was, row in zip(due, before, after, strict=True):
-            if was is not None and row is not None and was.version == row.version and _is_due(row, at):
+            same = was is not None and row is not None and was.version == row.version and _is_due(row, at)
+            if same and key in leased:  # a row that is written once is done with when its entry is gone
                 wakes[key] = wakes.get(key, 0) + 1
             else:
                 wakes.pop(key, None)

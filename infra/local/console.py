@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from billing.ports import Refused
 from functions.serve_client.forms import Unfit
-from infra.local import page
+from infra.local import nightly, page
 from infra.local.answers import Problem, body_of, text_in
 from infra.local.clock import Stuck, read_instant, read_span
 from infra.local.copy import CardRefused, Copy, NoSuchMail
@@ -82,6 +82,7 @@ class Console:
             ("GET", "/facts", self._facts),
             ("GET", "/dead-letters", self._dead_letters),
             ("GET", "/alarms", self._alarms),
+            ("GET", "/reconciliation", self._reconciliation),
         ]
         return [Route(PREFIX + path, self._endpoint(call), methods=[method]) for method, path, call in calls] + [
             Route(f"{PREFIX}/style.css", page.style)
@@ -167,6 +168,9 @@ class Console:
 
     async def _alarms(self, copy: Copy, request: Request) -> Response:  # noqa: ARG002
         return JSONResponse([vars(alarm) for alarm in await asyncio.to_thread(copy.alarms)])
+
+    async def _reconciliation(self, copy: Copy, request: Request) -> Response:  # noqa: ARG002
+        return JSONResponse(await asyncio.to_thread(nightly.shown, copy.store))
 
     # ---- for a person ----
 

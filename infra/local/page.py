@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
+from infra.local import nightly
 from infra.local.copy import Copy
 from infra.local.mailbox import Mail
 
@@ -59,6 +60,7 @@ def console(copy: Copy, query: dict[str, str]) -> str:
         queues=copy.queues(),
         dead_letters=copy.dead_letters(),
         alarms=copy.alarms(),
+        nightly=nightly.shown(copy.store),
         keys=copy.keys,
     )
 

@@ -5,7 +5,16 @@ import pytest
 from billing.facts import ROUTES, Fact, FactKind, WakeKind
 from tests.billing.examples import NOW
 
-VERBS = {"read_claims", "issue_invoice", "charge_autopay", "create_plan", "send_email", "settle_payment", "pay_back"}
+VERBS = {
+    "read_claims",
+    "issue_invoice",
+    "charge_autopay",
+    "create_plan",
+    "send_email",
+    "settle_payment",
+    "pay_back",
+    "reconcile",
+}
 
 
 def test_every_fact_and_every_wake_has_a_route() -> None:

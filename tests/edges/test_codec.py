@@ -80,7 +80,7 @@ def test_every_record_class_has_a_home_and_no_home_is_empty() -> None:
 
 def test_only_facts_have_the_attribute_that_the_stream_relays() -> None:
     relayed = {c.TYPE for c in every_record_class() if is_fact(c)}
-    assert relayed == {"fact", "body", "slice", "result", "submission", "stripe_event"}
+    assert relayed == {"fact", "body", "slice", "result", "submission", "stripe_event", "reconcile_slice"}
 
 
 def full_invoice() -> Invoice:

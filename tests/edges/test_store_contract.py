@@ -244,3 +244,35 @@ def test_what_was_handled_in_the_meantime_is_not_leased(store: Store) -> None:
     assert store.lease(item, NOON + timedelta(minutes=5)) is False
     assert everything_due(store, NOON + timedelta(days=1)) == []
     assert store.get(row.key) is None
+
+
+def test_what_is_due_is_read_page_by_page_whatever_moves_meanwhile(store: Store) -> None:
+    at = [NOON + timedelta(minutes=m) for m in (1, 2, 2, 2, 3)]
+    rows = [invoice(f"inv_{n}", charge_at=moment) for n, moment in enumerate(at)]
+    store.commit(*map(Insert, rows))
+    shard, until = shard_of(rows[0].key.pk, SHARDS), NOON + timedelta(minutes=3)
+    everything = store.due(shard, until, 100)
+    assert len(everything) == len(rows)
+    paged = store.due(shard, until, 2)
+    while page := store.due(shard, until, 2, after=paged[-1]):
+        paged += page
+    assert paged == everything
+    store.commit(Update(replace(rows[0], version=2, charge_at=None)))
+    assert store.due(shard, until, 100, after=everything[0]) == everything[1:]
+
+
+def test_the_entry_of_a_row_that_is_written_once_moves_and_goes_without_the_row(store: Store) -> None:
+    row = invoice("inv_1", charge_at=NOON)
+    store.commit(Insert(row))
+    store.set_due(row.key, "2026-11-20T12:07:00Z#charge")
+    assert everything_due(store, NOON) == []
+    assert everything_due(store, NOON + timedelta(minutes=7)) == ["2026-11-20T12:07:00Z#charge"]
+    for _ in range(2):
+        store.set_due(row.key, None)
+        assert everything_due(store, NOON + timedelta(days=1)) == []
+    store.set_due(row.key, row.due)
+    assert everything_due(store, NOON) == [row.due]
+    assert store.get(row.key) == row
+    with pytest.raises(Conflict):
+        store.set_due(invoice("inv_2").key, None)
+    assert store.get(invoice("inv_2").key) is None

@@ -12,7 +12,16 @@ from edges.sqs import read_body
 from edges.store import DynamoStore
 from tests.fakes.cloud import LocalCloud
 
-VERBS = ("read_claims", "issue_invoice", "charge_autopay", "create_plan", "send_email", "settle_payment", "pay_back")
+VERBS = (
+    "read_claims",
+    "issue_invoice",
+    "charge_autopay",
+    "create_plan",
+    "send_email",
+    "settle_payment",
+    "pay_back",
+    "reconcile",
+)
 SHARDS = 4
 left_out = log._misfit
 """What production does with a value that edges/log.py does not know."""

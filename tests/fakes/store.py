@@ -5,7 +5,7 @@ stream would carry, the inserted rows that have a `kind`, is appended to `stream
 relay takes them from there.
 """
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -108,11 +108,12 @@ class MemoryStore:
             insort(index, _entry(due_at, key))
             self._due_at[key] = due_at
 
-    def due(self, shard: int, until: datetime, limit: int) -> list[DueItem]:
-        """What in this shard is due at or before `until`, oldest first, at most `limit`."""
+    def due(self, shard: int, until: datetime, limit: int, after: DueItem | None = None) -> list[DueItem]:
+        """What in this shard is due at or before `until`, oldest first, at most `limit`; what follows `after`."""
         index = self._due[shard]
+        first = bisect_right(index, _entry(after.due_at, after.key)) if after else 0
         items = []
-        for entry in index[: min(limit, bisect_left(index, due_until(until)))]:
+        for entry in index[first : min(first + limit, bisect_left(index, due_until(until)))]:
             due_at, pk, sk = entry.split("\0")
             items.append(DueItem(Key(pk, sk), due_at))
         return items
@@ -123,6 +124,12 @@ class MemoryStore:
             return False
         self._wake(item.key, leased(item.due_at, until))
         return True
+
+    def set_due(self, key: Key, due: str | None) -> None:
+        """Move the index entry of a row that is written once, or take it out; the row stays as it is."""
+        if self.get(key) is None:
+            raise Conflict(f"there is no row at {key}")
+        self._wake(key, due)
 
     def next_due(self) -> str | None:
         """The earliest entry of the due index: where a clock that steps from wake to wake goes next."""

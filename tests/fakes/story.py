@@ -7,6 +7,7 @@ else is the test's failure. `copies`: how often every message arrives.
 """
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -25,19 +26,25 @@ from billing.plan import Plan
 from billing.planning import Agreement
 from billing.policy import Practice
 from billing.ports import Insert, TryAgain, Update
+from billing.reconciliation import FINDINGS_PK, RECONCILIATION_KEY, Finding, Reconciliation
 from billing.refunding import refund_invoice
 from billing.stripe_event import StripeEvent
 from functions.charge_autopay import flow as charge_autopay
 from functions.create_plan import flow as create_plan
+from functions.ingest_claims import flow as ingest_claims
 from functions.issue_invoice import flow as issue_invoice
 from functions.pay_back import flow as pay_back
+from functions.read_claims import flow as read_claims
+from functions.reconcile import flow as reconcile
 from functions.send_email import flow as send_email
 from functions.serve_client import hosted
 from functions.serve_practice import flow as serve_practice
 from functions.settle_payment import flow as settle_payment
 from tests.billing.examples import CONTACT, ENROLLED, NOW, PRACTICE, PROVIDER, VISA
+from tests.fakes.blobs import MemoryBlobs
 from tests.fakes.cards import Crash, FakeCards
 from tests.fakes.mailer import FakeMailer
+from tests.fakes.statement import FakeStatement
 from tests.fakes.store import MemoryStore
 
 LEASE = timedelta(minutes=5)
@@ -48,13 +55,16 @@ MOST_STEPS = 2_000
 
 
 class Story:
-    """Ana at Riverbend. `dead`: messages that never succeeded."""
+    """Ana at Riverbend. `dead`: messages that never succeeded. `loses`: kinds whose messages never arrive."""
 
     def __init__(self, account: Account = ENROLLED, practice: Practice = PRACTICE, copies: int = 1) -> None:
         self.now = NOW
         self.store = MemoryStore()
         self.cards = FakeCards()
         self.mailer = FakeMailer()
+        self.statement = FakeStatement(self.cards)
+        self.blobs = MemoryBlobs()
+        self.loses: set[str] = set()
         self.copies = copies
         self.dead: list[tuple[str, Message]] = []
         self._relayed = 0
@@ -73,6 +83,12 @@ class Story:
     def receive(self, result: ClaimResult) -> None:
         """A payer's answer arrives."""
         self.store.commit(Insert(ReceivedResult("riverbend", result, "receipt_1", self.now)))
+        self.settle()
+
+    def post(self, body: bytes) -> None:
+        """A body of claim results is posted, as JSON."""
+        delivery = ingest_claims.Delivery("riverbend", "key", "application/json", body)
+        ingest_claims.keep(delivery, store=self.store, blobs=self.blobs, now=self.now)
         self.settle()
 
     def open_page(self, *invoice_ids: str) -> str:
@@ -172,11 +188,17 @@ class Story:
         raise AssertionError(f"never quiet: {self._waiting[0]}")
 
     def _relay(self) -> None:
-        for row in self.store.stream[self._relayed :]:
-            kind = str(getattr(row, "kind", ""))
-            for verb in ROUTES[kind]:
-                self._waiting.extend([(verb, Message(kind, row.key), 0)] * self.copies)
+        fresh = self.store.stream[self._relayed :]
         self._relayed = len(self.store.stream)
+        for row in fresh:
+            kind = str(getattr(row, "kind", ""))
+            self.send((verb, Message(kind, row.key)) for verb in ROUTES[kind])
+
+    def send(self, messages: Iterable[tuple[str, Message]]) -> int:
+        """As a queue does, except for what is lost."""
+        arriving = [one for one in messages if one[1].kind not in self.loses]
+        self._waiting.extend((verb, message, 0) for verb, message in arriving for _ in range(self.copies))
+        return len(arriving)
 
     def deliver(self, verb: str, message: Message) -> None:
         """One delivery of one message to its verb."""
@@ -193,6 +215,18 @@ class Story:
                 settle_payment.run(message, store=self.store, cards=self.cards, now=self.now)
             case "pay_back":
                 pay_back.run(message, store=self.store, cards=self.cards, now=self.now)
+            case "read_claims":
+                read_claims.run(message, store=self.store, blobs=self.blobs, now=self.now)
+            case "reconcile":
+                reconcile.run(
+                    message,
+                    store=self.store,
+                    cards=self.cards,
+                    statement=self.statement,
+                    send=self.send,
+                    shards=self.store.shards,
+                    now=self.now,
+                )
             case _:
                 raise AssertionError(f"{verb} has no part in this story")
 
@@ -202,8 +236,7 @@ class Story:
             for item in self.store.due(shard, self.now, 100):
                 assert self.store.lease(item, self.now + LEASE)
                 kind = item.due_at.rpartition("#")[2]
-                for verb in ROUTES[kind]:
-                    self._waiting.extend([(verb, Message(kind, item.key), 0)] * self.copies)
+                self.send((verb, Message(kind, item.key)) for verb in ROUTES[kind])
         self.settle()
 
     def forward(self, **span: float) -> None:
@@ -258,6 +291,18 @@ class Story:
     def taken(self) -> int:
         """All money that moved at Stripe, in cents."""
         return sum(amount for _, amount in self.cards.taken)
+
+    @property
+    def reconciliation(self) -> Reconciliation:
+        """The nightly run's row."""
+        row = self.store.get(RECONCILIATION_KEY)
+        assert isinstance(row, Reconciliation)
+        return row
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What the nights found, resolved or not."""
+        return [r for r in self.store.partition(FINDINGS_PK) if isinstance(r, Finding)]
 
     @property
     def holds(self) -> list[Hold]:

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from billing.ids import Key
 from billing.invoice import Invoice
 from billing.payment import AttemptState
 from billing.ports import Insert
+from billing.reconciliation import RECONCILIATION_KEY, armed
 from billing.stripe_event import StripeEvent
 from edges import aws, container
 from edges.sqs import body_of
@@ -20,7 +23,7 @@ from tests.billing.claim_examples import OWES_62_50, SUBMITTED
 from tests.billing.examples import NOW, announced
 from tests.fakes.story import Story
 
-VERBS = ("issue_invoice", "charge_autopay", "send_email", "settle_payment", "pay_back")
+VERBS = ("issue_invoice", "charge_autopay", "send_email", "settle_payment", "pay_back", "reconcile")
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 
 
@@ -49,6 +52,9 @@ def story(monkeypatch: pytest.MonkeyPatch) -> Story:
     monkeypatch.setattr(container, "store", lambda: told.store)
     monkeypatch.setattr(container, "cards", lambda: told.cards)
     monkeypatch.setattr(container, "mailer", lambda: told.mailer)
+    monkeypatch.setattr(container, "statement", lambda: told.statement)
+    monkeypatch.setattr(container, "queues", lambda: told)
+    monkeypatch.setattr(container, "settings", lambda: SimpleNamespace(due_shards=told.store.shards))
     monkeypatch.setattr(container, "clock", StandingClock)
     monkeypatch.setattr(aws, "client", lambda name: queue)
     return told
@@ -104,6 +110,16 @@ def test_one_bad_record_does_not_fail_the_others(story: Story) -> None:
     gone = Message(WakeKind.CHARGE, Key("A#riverbend#ana#", "INVOICE#gone#"))
     assert handle("charge_autopay", gone, Message(WakeKind.CHARGE, due.key)) == ["0"]
     assert story.taken == 2000
+
+
+def test_a_night_tells_how_many_things_a_person_must_look_at(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
+    story.store.commit(Insert(replace(armed(NOW), wake_at=NOW)))
+    story.store.commit(Insert(announced(20_00, paid=5_00)))
+    assert handle("reconcile", Message(WakeKind.RECONCILE, RECONCILIATION_KEY)) == []
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["ReconciliationDrift"] for line in lines if "ReconciliationDrift" in line] == [1]
+    (told,) = [line for line in lines if line.get("message") == "reconciled"]
+    assert (told["accounts"], told["findings"]) == (1, 1)
 
 
 def test_an_invoice_ages_through_its_handler(story: Story) -> None:

@@ -14,7 +14,7 @@ from infra.local.cloud import DEAD_LETTERS, DUE_SHARDS, WORK_QUEUES
 from tests.house.reach import ROOT, reach
 
 SETTING = re.compile(r'_given\("([A-Z_]+)"\)|values\.get\("([A-Z_]+)"|os\.environ\.get\("([A-Z_]+)"')
-QUEUE_SENDERS = {"publish_facts", "wake_due"}
+QUEUE_SENDERS = {"publish_facts", "wake_due", "reconcile"}
 
 
 class Tagged(yaml.SafeLoader):
@@ -93,7 +93,7 @@ def test_a_batch_reports_its_failed_records_one_by_one(verb: str) -> None:
 
 
 @pytest.mark.parametrize("verb", sorted(QUEUE_SENDERS))
-def test_only_the_two_senders_know_the_queues_and_know_all(verb: str) -> None:
+def test_only_the_senders_know_the_queues_and_know_all(verb: str) -> None:
     known = {name for name in environment(verb) if name.startswith("QUEUE_")}
     assert known - {"QUEUE_SET_ASIDE"} == {f"QUEUE_{queue.upper()}" for queue in WORK_QUEUES}
     assert not any(n.startswith("QUEUE_") for other in set(functions()) - QUEUE_SENDERS for n in environment(other))

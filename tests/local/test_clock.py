@@ -69,7 +69,7 @@ class Household:
     """Cloud, Stripe and quiet in one, as far as the clock sees them: alarms ring, whoever is woken turns them off.
 
     `deaf`: alarms that nobody turns off · `crashes`: how many sweeps end before they begin · `snoozes`: alarms that are
-    set again, by how much, once.
+    set again, by how much, once · `engraved`: alarms that are never changed, only taken off the index.
     """
 
     def __init__(
@@ -85,6 +85,7 @@ class Household:
             self.memory.commit(Insert(alarm))
         self.deaf = deaf
         self.crashes = crashes
+        self.engraved: tuple[str, ...] = ()
         self.snoozes = dict(snoozes or {})
         self.rang: list[tuple[str, datetime]] = []
         self.times: list[datetime] = []
@@ -122,6 +123,9 @@ class Household:
         assert isinstance(alarm, Alarm)
         self.rang.append((alarm.name, now))
         if alarm.name in self.deaf:
+            return
+        if alarm.name in self.engraved:
+            self.memory.set_due(alarm.key, None)
             return
         snooze = self.snoozes.pop(alarm.name, None)
         self.memory.commit(Update(replace(alarm, version=alarm.version + 1, rings_at=now + snooze if snooze else None)))
@@ -206,6 +210,13 @@ def test_work_that_stays_due_at_the_end_is_named_too() -> None:
     household = Household(Alarm("deaf", 1, NOON + timedelta(hours=1)), deaf=("deaf",))
     with pytest.raises(Stuck):
         household.forward(NOON + timedelta(hours=1))
+
+
+def test_a_row_that_is_written_once_is_not_stuck_when_its_entry_is_gone() -> None:
+    household = Household(Alarm("stone", 1, NOON + timedelta(hours=1)))
+    household.engraved = ("stone",)
+    household.forward(NOON + timedelta(days=1))
+    assert household.rang == [("stone", NOON + timedelta(hours=1))]
 
 
 def test_work_that_another_wake_concludes_is_not_stuck() -> None:

@@ -29,6 +29,7 @@ from billing.invoice import Invoice
 from billing.notice import Letter, NoticeKind, Posting
 from billing.policy import Practice
 from billing.ports import Check, Conflict, Insert, Record, Write
+from billing.reconciliation import FINDINGS_PK, Finding, Reconciliation
 from tests.fakes.store import MemoryStore
 from tests.sim.stripe_side import withdrawn
 from tests.sim.trace import Trace
@@ -194,6 +195,13 @@ class Judge:
             if not isinstance(invoice, Invoice):
                 self.fail(f"claim {claim_id} names invoice {invoice_id}, which does not exist")
             self.require(only_patient_responsibility_is_billed(invoice, results))
+
+    def check_findings(self, nights: Reconciliation) -> None:
+        """Production's own nightly check agrees that all is well, now that all work is done."""
+        findings = self._world.store.partition(FINDINGS_PK)
+        found = [f"{f.invariant} {f.where}: {f.what}" for f in findings if isinstance(f, Finding) and not f.resolved_at]
+        if found or nights.last.sent_again:
+            self.fail(f"the last night sent {nights.last.sent_again} messages again, and found {found}")
 
     # ---- the verdict ----
 

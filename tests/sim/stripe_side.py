@@ -13,6 +13,7 @@ import stripe
 
 from billing.invariants import StripeDispute, StripePayment, StripeRefund
 from edges.card_gateway import StripeCards, stripe_client
+from edges.statement import StripeStatement
 from functions.receive_stripe.flow import SETTLES
 from infra.local.stripe import Delivery, EmbeddedStripe, NoAnswer
 from infra.local.stripe.faults import Fault, FaultKind, Faults
@@ -82,7 +83,9 @@ class StripeSide:
         self.embedded.faults = _CountedFaults(met)
         self.embedded.listen("http://kindbill.embedded/webhooks/stripe", "whsec_sim", tuple(SETTLES))
         self._wire = _Wire(self.embedded, inspect)
-        self.cards = StripeCards(stripe_client("sk_test_sim", BASE_URL, self._wire))
+        client = stripe_client("sk_test_sim", BASE_URL, self._wire)
+        self.cards = StripeCards(client)
+        self.statement = StripeStatement(client)
 
     def arm(self, kind: str, times: int) -> None:
         """The next `times` requests fail in that way."""

@@ -18,7 +18,8 @@ from typing import Any
 from billing.facts import Message
 from billing.notice import Letter, Posting
 from billing.period import whole_minute
-from billing.ports import DueItem, Refused, Store, TryAgain
+from billing.ports import DueItem, Refused, Store, TryAgain, Update
+from billing.reconciliation import RECONCILIATION_KEY, Reconciliation, asked_for
 from functions.publish_facts.flow import routed
 from functions.receive_mail_events import flow as mail_events
 from functions.receive_mail_events.report import Report
@@ -74,6 +75,7 @@ class World:
         self._agenda = Agenda()
         self._skew = timedelta(0)
         self._relayed = 0
+        self._last_night = False
         self._sweep_from = self.start
         self._began: list[int] = []
         self._sendings: Counter[str] = Counter()
@@ -152,6 +154,9 @@ class World:
             "cards": Door("cards", self.stripe.cards, trouble),
             "mailer": Door("mailer", self.mailbox, trouble),
             "blobs": Door("blobs", self.blobs, trouble),
+            "statement": Door("cards", self.stripe.statement, trouble),
+            "send": self.send,
+            "shards": wiring().shards,
         }
         outside, self._skew = self._skew, self._drawn_skew()
         line = self.trace.begins(self.now, depth, thing.actor, thing.label)
@@ -261,10 +266,23 @@ class World:
     # ---- the clock that wakes ----
 
     def _sweep_at(self) -> datetime | None:
-        due = self.store.next_due()
+        due = self.store.next_due() if not self._last_night else self._due_but_for_the_next_night()
         if due is None:
             return None
         return whole_minute(max(datetime.fromisoformat(due.partition("#")[0]), self._sweep_from))
+
+    def _due_but_for_the_next_night(self) -> str | None:
+        """A night comes after every other: where nothing else will ever be due, the work is done."""
+        resting = self.nights.started_at is None
+        due = (item for shard in range(self.store.shards) for item in self._due(shard))
+        return min((i.due_at for i in due if not (resting and i.key == RECONCILIATION_KEY)), default=None)
+
+    @property
+    def nights(self) -> Reconciliation:
+        """How far the nightly reconciliation is."""
+        row = self.store.get(RECONCILIATION_KEY)
+        assert isinstance(row, Reconciliation)
+        return row
 
     def _sweeping(self) -> Thing:
         gap = timedelta(0)
@@ -355,12 +373,22 @@ class World:
     def conclude(self, most_steps: int = 5_000) -> None:
         """Faults stop, dead letters come back, the clock runs: all work must end, and everything must agree."""
         self.weather, self.calm, self._sweep_from = CALM, True, self.now
+        self._last_night = isinstance(self.store.get(RECONCILIATION_KEY), Reconciliation)
+        self._work_to_the_end(most_steps)
+        self.judge.check_everything(concluded=True)
+        if self._last_night:
+            self.store.commit(Update(asked_for(self.nights)))
+            self._last_night = False
+            while self.nights.started_at or self.nights.wake_at <= self.now:
+                self.step()
+            self.judge.check_findings(self.nights)
+
+    def _work_to_the_end(self, most_steps: int) -> None:
         ends_at = self.steps + most_steps
         while self.step():
             if self.steps > ends_at:
                 due = [f"{i.key.pk}{i.key.sk} {i.due_at}" for s in range(self.store.shards) for i in self._due(s)]
                 self.judge.fail("the work does not end; due are " + ", ".join(due))
-        self.judge.check_everything(concluded=True)
 
     def _due(self, shard: int) -> list[DueItem]:
         return self.store.due(shard, self.now + timedelta(days=400), 20)

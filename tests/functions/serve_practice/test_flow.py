@@ -91,11 +91,11 @@ def test_a_client_needs_a_practice_that_is_set_up() -> None:
 
 def test_a_practice_is_created_then_updated_and_keeps_its_policies() -> None:
     store = MemoryStore()
-    assert flow.put_practice(store, WILLOW) == (WILLOW, True)
+    assert flow.put_practice(store, WILLOW, NOW) == (WILLOW, True)
     flow.change_policies(store, "willow", lambda policy: replace(policy, default_cap=200_00))
-    renamed, new = flow.put_practice(store, replace(WILLOW, name="Willow & Oak"))
+    renamed, new = flow.put_practice(store, replace(WILLOW, name="Willow & Oak"), NOW)
     assert (new, renamed.name, renamed.policy.default_cap) == (False, "Willow & Oak", 200_00)
-    assert flow.put_practice(store, replace(WILLOW, name="Willow & Oak"))[0].version == renamed.version
+    assert flow.put_practice(store, replace(WILLOW, name="Willow & Oak"), NOW)[0].version == renamed.version
 
 
 def test_a_provider_is_created_then_updated(store: MemoryStore) -> None:
