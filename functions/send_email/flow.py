@@ -82,7 +82,8 @@ def _send(store: Store, mailer: Mailer, posting: Posting, outgoing: Outgoing, no
         assert isinstance(before, Posting)
         if before.cause != posting.cause and now - before.at < SOMEONE_IS_ON_IT_FOR:
             return
-        posting = replace(before, at=now, cause=posting.cause, version=before.version + 1)
+        told = posting.invoice_ids  # what was paid since the sending began is not reminded of
+        posting = replace(before, at=now, cause=posting.cause, invoice_ids=told, version=before.version + 1)
         store.commit(Update(posting))
     try:
         message_id = mailer.deliver(outgoing.notice_id, outgoing.letter)

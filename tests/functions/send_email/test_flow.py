@@ -243,6 +243,9 @@ def test_a_reminder_whose_worker_died_is_taken_over() -> None:
     story.forward(minutes=30)
     assert story.mails == ["reminder"]
     assert story.letters[0].amount == 2000
+    sent = story.store.get(begun.key)
+    assert isinstance(sent, Posting)
+    assert sent.invoice_ids == (story.books.invoices[1].invoice_id,)
 
 
 def test_a_refused_reminder_is_not_tried_again_before_its_next_day() -> None:
