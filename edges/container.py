@@ -68,7 +68,7 @@ def statement() -> "StripeStatement":
     return _statement(aws.secret(settings().stripe_key_secret_id))
 
 
-@cache
+@lru_cache(maxsize=1)
 def _statement(key: str) -> "StripeStatement":
     from edges.card_gateway import stripe_client
     from edges.statement import StripeStatement

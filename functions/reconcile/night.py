@@ -6,7 +6,7 @@ What is read twice may change between: an account is found broken only where a s
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from billing.account import Books, Contact
@@ -40,11 +40,12 @@ from billing.reconciling import (
 from billing.statement import Statement, TheirPayment
 from functions.reconcile.bodies import lost_messages
 from functions.settle_payment.flow import settle_attempt
-from functions.wake_due.flow import LEASE
 
 Send = Callable[[Iterable[tuple[str, Message]]], int]
 
 READS: Final = 3
+MOVED_BY_A_WAKE: Final = timedelta(minutes=10)
+"""An entry of the index no further ahead than this may be one that was woken and whose work nobody did."""
 AT_STRIPE: Final = "STRIPE#"
 """What a finding about one of Stripe's objects is looked up by, in place of a partition."""
 
@@ -186,7 +187,7 @@ class Night:
     def due(self, item: DueItem) -> None:
         """An entry of the due index: was it left lying, and are the books it belongs to in order?"""
         self.spent += 1
-        if item.due_at < f"{self.now + 2 * LEASE:%Y-%m-%dT%H:%M:%SZ}":
+        if item.due_at < f"{self.now + MOVED_BY_A_WAKE:%Y-%m-%dT%H:%M:%SZ}":
             self._overdue(item.key)
         self._books_of(item.key.pk)
 

@@ -21,7 +21,8 @@ PAGE: Final = 20
 def work(night: Night, cursor: Cursor, shards: int, most: int) -> Cursor:
     """A page of the index -> where what follows begins. One body may fill many slices."""
     last = DueItem(Key(cursor.last_pk, cursor.last_sk), cursor.last_due) if cursor.last_pk else None
-    page = night.store.due(cursor.shard, night.run + AHEAD, PAGE, after=last)
+    store = night.store
+    page = store.due(cursor.shard, night.run + AHEAD, PAGE, after=last)
     night.spent += 1
     for item in page:
         if item.key == RECONCILIATION_KEY:

@@ -18,7 +18,7 @@ Grant = tuple[str, str]
 """An action, and what it may be done to."""
 
 TABLE, INDEX, BODIES, MAILS = "Table", "Table/index/due", "Bucket/bodies/*", "Bucket/mail/*"
-SENDERS = ("publish_facts", "wake_due")
+SENDERS = ("publish_facts", "wake_due", "reconcile")
 
 
 def resources(statement: Mapping[str, Any]) -> Iterator[str]:
@@ -60,6 +60,7 @@ ON_THE_TABLE = {
     "Delete": {("dynamodb:DeleteItem", TABLE)},
     "store.due": {("dynamodb:Query", INDEX)},
     "store.lease": {("dynamodb:UpdateItem", TABLE)},
+    "store.set_due": {("dynamodb:UpdateItem", TABLE)},
     "clock.now": {("dynamodb:GetItem", TABLE)},
     "clock().now": {("dynamodb:GetItem", TABLE)},
     "container.clock().now": {("dynamodb:GetItem", TABLE)},

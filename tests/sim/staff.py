@@ -136,7 +136,7 @@ class Staff:
 
         def act(ports: dict[str, Any]) -> str:
             owner: Practice = self.world.judge.practice(self.practice)
-            put_practice(ports["store"], replace(owner, online_payments=on))
+            put_practice(ports["store"], replace(owner, online_payments=on), self.world.now)
             self.auditor.online.append((self.world.now, on))
             return self._noted(f"practice: online payments {'on' if on else 'off'}")
 
