@@ -12,7 +12,7 @@ from billing.draft import Draft
 from billing.dunning import back_to_reminders, past_due_from
 from billing.facts import FactKind
 from billing.invoice import Invoice
-from billing.ledger import Entry, dispute_lost, dispute_moved
+from billing.ledger import Entry, dispute_lost, dispute_moved, written_off
 from billing.money import Cents
 from billing.payment import Attempt, Part
 from billing.plan_progress import instalment_failed, instalment_paid
@@ -130,11 +130,11 @@ def _owed_again(draft: Draft, dispute: Dispute, payment: Attempt, kept: Cents, p
     out_of_credit = min(left, max(0, account.credit))
     if out_of_credit:
         draft.change(replace(account, credit=account.credit - out_of_credit))
-    written_off = left - out_of_credit
-    if written_off:
+    unowed = left - out_of_credit
+    if unowed:
         now = draft.books.dispute(dispute.dispute_id) or dispute
-        draft.change(replace(now, written_off=now.written_off + written_off))
-    return dispute_lost(_pairs(reopened), out_of_credit, written_off)
+        draft.change(replace(now, written_off=now.written_off + unowed))
+    return dispute_lost(_pairs(reopened), out_of_credit, unowed)
 
 
 def _reopened(draft: Draft, dispute: Dispute, payment: Attempt, most: Cents, practice: Practice) -> tuple[Part, ...]:
@@ -170,13 +170,17 @@ def share_again(draft: Draft, payment: Attempt, practice: Practice) -> tuple[Ent
 
 
 def _owed_no_more(draft: Draft, dispute: Dispute, given_back: Cents) -> tuple[Entry, ...]:
-    """The bank gives back what it had kept: undone is what nobody owed, then what was owed again and still is; what was
-    paid a second time meanwhile is the client's credit."""
-    written_off = min(given_back, dispute.written_off)
-    left = given_back - written_off
+    """The bank gives back what it had kept: undone is what nobody owed, then what was owed again, also where it was
+    written off since; what was paid a second time meanwhile is the client's credit."""
+    unowed = min(given_back, dispute.written_off)
+    left = given_back - unowed
     closed: list[Part] = []
+    entries: tuple[Entry, ...] = ()
     for part in dispute.reopened:
         invoice = _invoice(draft.books, part.invoice_id)
+        again = min(invoice.written_off, max(0, min(left, part.amount) - invoice.open_amount))
+        invoice = replace(invoice, written_off=invoice.written_off - again)
+        entries += written_off(invoice.invoice_id, -again)
         take = min(left, part.amount, invoice.open_amount)
         if take:
             left -= take
@@ -189,8 +193,8 @@ def _owed_no_more(draft: Draft, dispute: Dispute, given_back: Cents) -> tuple[En
         account = draft.books.account
         draft.change(replace(account, credit=account.credit + left))
     reopened = _sum(dispute.reopened, closed)
-    draft.change(replace(dispute, reopened=reopened, written_off=dispute.written_off - written_off))
-    return dispute_lost(_pairs(closed), -left, -written_off)
+    draft.change(replace(dispute, reopened=reopened, written_off=dispute.written_off - unowed))
+    return entries + dispute_lost(_pairs(closed), -left, -unowed)
 
 
 def _pairs(parts: "tuple[Part, ...] | list[Part]") -> list[tuple[str, Cents]]:

@@ -266,6 +266,21 @@ def test_pay_13_what_was_paid_a_second_time_meanwhile_is_the_clients_credit(one_
     assert booked(written) == {(Book.CREDIT, ""): -6250, (Book.CLEARING, ""): 6250}
 
 
+def test_pay_13_what_was_written_off_as_lost_is_not_the_clients_when_the_bank_gives_it_back(one_paid: Books) -> None:
+    """Staff wrote $42.50 of it off, and the client paid the other $20.00 again."""
+    at, _ = told(one_paid, LOST)
+    partly = replace(at.invoices[0], written_off=4250)
+    again, second = paid(partly, number=2)
+    at = replace(at, invoices=(again,), attempts=(*at.attempts, second))  # type: ignore[arg-type]
+    at, written = told(at, WON)
+    assert (at.account.credit, at.balance, at.invoices[0].status) == (2000, 0, "paid")
+    assert booked(written) == {
+        (Book.WRITE_OFF, "inv_a"): -4250,
+        (Book.CREDIT, ""): -2000,
+        (Book.CLEARING, ""): 6250,
+    }
+
+
 # ------------------------------------------------------------------------------------------------------- plans
 
 

@@ -1,12 +1,15 @@
 """Stripe tells that money went back: the webhook says where to look, what is true is read again (PAY-12, PAY-13)."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from billing.dispute import DisputeState
 from billing.facts import FactKind
-from billing.ports import Insert
+from billing.ports import Insert, Update
 from billing.refund import RefundCause, RefundState
-from tests.billing.examples import announced
+from tests.billing.examples import BY_HAND, announced, invoice
 from tests.fakes.story import Story
 
 
@@ -156,3 +159,33 @@ def test_pay_13_a_refund_that_is_on_its_way_when_the_dispute_opens_is_left_to_st
     assert (story.books.refunds[0].state, story.books.refunds[0].reason) == (RefundState.FAILED, "charge_disputed")
     assert story.books.balance == 6250
     assert story.books.disputes[0].written_off == 0
+
+
+def test_pay_12_more_than_fits_one_commit_is_booked_in_several() -> None:
+    """Somebody sent one payment back in 60 parts; a commit has at most 100 writes."""
+    story = paid_by_card()
+    for _ in range(60):
+        story.cards.add_refund(intent_of(story), 100)
+    story.webhook("charge.refunded", 1)
+    assert (len(story.books.refunds), story.invoice.refunded) == (60, 60_00)
+    assert {r.state for r in story.books.refunds} == {RefundState.POSTED}
+
+
+def test_pay_13_a_payment_of_forty_invoices_is_frozen_and_owed_again_as_one() -> None:
+    """As many as one payment takes (design: The commit), each with a charge announced of its rest."""
+    story = Story(BY_HAND)
+    bills = [invoice(5000 + n, f"inv_{n:02}") for n in range(40)]
+    story.store.commit(*(Insert(bill) for bill in bills))
+    story.pay(*(bill.invoice_id for bill in bills))
+    for bill in story.books.invoices:
+        rest = replace(
+            bill, amount=bill.amount + 900, charge_at=story.now + timedelta(days=9), version=bill.version + 1
+        )
+        story.store.commit(Update(rest))
+    dispute = story.cards.open_dispute(intent_of(story))
+    story.webhook("charge.dispute.created", intent=intent_of(story))
+    assert {i.status for i in story.books.invoices} == {"disputed"}
+    story.cards.decide_dispute(dispute, DisputeState.LOST)
+    story.webhook("charge.dispute.closed", intent=intent_of(story))
+    assert story.books.balance == sum(bill.amount + 900 for bill in bills)
+    assert not story.dead
