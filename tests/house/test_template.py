@@ -132,6 +132,11 @@ def test_dead_letters_can_be_found_by_whoever_sends_them_again(verb: str) -> Non
     assert template()["Outputs"][f"{camel(verb)}DeadLettersUrl"] == {"Value": {"Ref": f"{camel(verb)}DeadLetters"}}
 
 
+def test_whatever_waits_in_a_queue_waits_two_weeks() -> None:
+    """As long as SQS keeps anything: a step may be stopped over a long weekend, and a dead letter keeps its age."""
+    assert {queue["MessageRetentionPeriod"] for _, queue in of_type("AWS::SQS::Queue")} == {14 * 86_400}
+
+
 def test_every_dead_letter_queue_is_one_that_redrive_knows() -> None:
     queues = {
         name.removesuffix("DeadLetters") for name, _ in of_type("AWS::SQS::Queue") if name.endswith("DeadLetters")
