@@ -18,6 +18,7 @@ from functions.receive_stripe.handler import handler
 from functions.receive_stripe.signature import TOLERANCE_SECONDS, Forged, verify
 from infra.local.stripe import EmbeddedStripe, sign
 from infra.local.stripe.sdk import in_process_client
+from tests.fakes.fence import FencedStore
 from tests.fakes.stage import Stage, log_lines, metrics_in
 from tests.fakes.store import MemoryStore
 
@@ -98,7 +99,7 @@ def test_a_moment_that_is_no_number_is_forged_even_when_signed() -> None:
 
 @pytest.fixture
 def store() -> MemoryStore:
-    return MemoryStore()
+    return FencedStore("receive_stripe")
 
 
 def test_an_event_is_stored_with_what_says_where_to_look(store: MemoryStore) -> None:

@@ -16,6 +16,7 @@ from billing.settling import settle
 from functions.serve_client.door import Visit, csrf_token, new_session
 from functions.serve_client.forms import Form
 from tests.fakes.cards import FakeCards
+from tests.fakes.fence import FencedStore
 from tests.fakes.store import MemoryStore
 
 NOW = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
@@ -49,7 +50,7 @@ SAVED_VISA = Card(PRACTICE, CLIENT, "card_visa", 1, "pm_visa", "visa", "4242", 1
 class World:
     """`store` and `cards` are the ports; everything else are shorthands for what a story is about."""
 
-    store: MemoryStore = field(default_factory=MemoryStore)
+    store: MemoryStore = field(default_factory=lambda: FencedStore("serve_client"))
     cards: HostedPages = field(default_factory=HostedPages)
 
     def put(self, *records: Record) -> None:
