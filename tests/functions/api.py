@@ -103,9 +103,12 @@ class Api:
 
     def call(self, method: str, path: str, *, key: str = "", **sent: Any) -> Reply:
         """`key` names a scope of KEYS, or is a key itself."""
-        event = api_event(method, path, key=KEYS.get(key, key), **sent)
+        return Reply.of(self.answers(api_event(method, path, key=KEYS.get(key, key), **sent)))
+
+    def answers(self, event: dict[str, Any]) -> Response:
+        """What the gateway gets for that event."""
         request = Request.of(event)
-        return Reply.of(answered(request, lambda: self._served(request)))
+        return answered(request, lambda: self._served(request))
 
     def _served(self, request: Request) -> Response:
         if request.method == "POST" and request.path == "/v1/claim-results":
