@@ -84,11 +84,9 @@ class _Client:
     def _books_balance_and_say_what_the_account_says(self) -> None:
         """Invariants 1, 2 and 5: entries sum to zero; open amounts and balance follow from them; nothing is
         negative."""
-        sums: Counter[tuple[str, str]] = Counter()
         for fact in self.facts:
             assert sum(entry["amount"] for entry in fact["entries"]) == 0, fact
-            for entry in fact["entries"]:
-                sums[entry["book"], entry["item"]] += entry["amount"]
+        sums = self._sums()
         invoices, plan = self.account["invoices"], self.account["plan"]
         for one in invoices:
             assert 0 <= one["open_amount"] <= one["amount"], (self.name, one)
@@ -106,8 +104,17 @@ class _Client:
         undecided = sum(_withdrawn(one) for one in self.disputes if one["status"] not in ("won", "lost"))
         assert _of(sums, "disputed") == undecided, (self.name, sums)
 
+    def _sums(self) -> Counter[tuple[str, str]]:
+        """(book, item) -> what the entries of all facts add up to."""
+        sums: Counter[tuple[str, str]] = Counter()
+        for fact in self.facts:
+            for entry in fact["entries"]:
+                sums[entry["book"], entry["item"]] += entry["amount"]
+        return sums
+
     def _every_payment_is_stripes_and_the_other_way_round(self) -> None:
-        """Invariant 8, object by object. An attempt is one intent at most, however often it was sent."""
+        """Invariant 8, object by object; what Stripe does not know, the practice took itself (INV-10). An attempt is
+        one intent at most, however often it was sent."""
         attempts = [one["metadata"]["attempt_id"] for one in self.intents]
         assert len(set(attempts)) == len(attempts), (self.name, attempts)
         theirs = {
@@ -115,7 +122,10 @@ class _Client:
             for one in self.intents
             if one["status"] == "succeeded"
         }
-        assert {one["payment_id"]: one["amount"] for one in self.account["payments"]} == theirs, self.name
+        ours = {one["payment_id"]: one["amount"] for one in self.account["payments"]}
+        assert {name: ours.get(name) for name in theirs} == theirs, self.name
+        taken_at_the_desk = sum(amount for name, amount in ours.items() if name not in theirs)
+        assert taken_at_the_desk == _of(self._sums(), "outside"), self.name
 
     def _nothing_is_paid_twice(self) -> None:
         """Invariant 3: an invoice is paid whole and once (PAY-4); whatever came on top is the client's, and what their

@@ -189,15 +189,15 @@ def test_what_is_throttled_or_cut_off_is_done_a_little_later(faulty: Faulty) -> 
         Fault("reset", "^ingest_claims dynamodb"),
         Fault("throttle", f"^read_claims {COMMITS}"),
         for_good("publish_facts", "sqs SendMessageBatch", "throttle"),
-        for_good("issue_invoice", COMMITS, "throttle"),
+        Fault("throttle", f"^issue_invoice {COMMITS}"),
         for_good("send_email", "ses SendEmail", "throttle"),
         Fault("throttle", "^send_email s3 PutObject"),
-        for_good("create_plan", COMMITS, "unavailable"),
+        Fault("unavailable", f"^create_plan {COMMITS}"),
         Fault("unavailable", "^serve_client dynamodb", after=2),
         Fault("throttle", "^receive_stripe dynamodb PutItem"),
         Fault("reset", "^wake_due sqs SendMessageBatch"),
         for_good("charge_autopay", COMMITS, "reset"),
-        for_good("settle_payment", "dynamodb Query", "reset"),
+        Fault("reset", "^settle_payment dynamodb Query"),
     ):
         live(faulty.kindbill, lives)
     faulty.conclude()
@@ -257,6 +257,63 @@ def test_a_function_that_dies_half_way_is_carried_on_by_the_next(faulty: Faulty)
     faulty.conclude()
 
     happened_once(faulty.kindbill, lives, mails_may_repeat=True)
+
+
+# ---------------------------------------------------------------------------------------------------------- money back
+
+
+def test_pay_12_pay_13_money_goes_back_once_whatever_fails_on_its_way(faulty: Faulty) -> None:
+    """A refund whose answer is lost for good; one that three functions die at, before and after Stripe heard of it; a
+    dispute whose webhooks kill who takes them, and then do not come until Stripe sends them again."""
+    kindbill = faulty.kindbill
+    unheard, half_done, disputed = (kindbill.new_client(name) for name in ("unheard", "half-done", "disputed"))
+    for client in (unheard, half_done, disputed):
+        client.save_card()
+        client.owes(62_50)
+    kindbill.forward("50h")
+
+    kindbill.stripe_fault("POST /v1/refunds$", "lost_response", 3)
+    with kindbill.stripe_webhooks(drop="."):
+        assert sends_back(unheard).status_code == 201
+        kindbill.settle()
+        assert (len(unheard.refunds()), unheard.facts("RefundPosted")) == (1, [])
+        kindbill.forward("6m")
+    assert len(unheard.facts("RefundPosted")) == 1
+
+    with (
+        faulty.functions_die(),
+        faulty.path.faults(
+            Fault("kill_after", "^change_invoice dynamodb TransactWriteItems"),
+            Fault("kill_before", "^pay_back dynamodb Query"),
+            Fault("kill_before", "^pay_back dynamodb TransactWriteItems"),
+            Fault("kill_after", "^receive_stripe dynamodb PutItem"),
+            Fault("kill_before", "^settle_payment dynamodb TransactWriteItems"),
+        ),
+    ):
+        assert patiently(lambda: sends_back(half_done)).status_code == 200, "the first try did it, the second says so"
+        kindbill.settle()
+        dispute = disputed.disputes_last_payment()
+    assert disputed.only_invoice()["status"] == "disputed"
+    with kindbill.stripe_webhooks(drop="."):
+        disputed.bank_decides(dispute, "lost")
+    assert disputed.only_invoice()["status"] == "disputed"
+    kindbill.post("/_local/stripe/_test/webhooks/resend", {"reverse": True})
+    faulty.conclude()
+
+    assert (disputed.only_invoice()["status"], disputed.account()["balance"]) == ("open", 62_50)
+    for client in (unheard, half_done):
+        assert [one["amount"] for one in client.refunds()] == [62_50]
+        assert (client.only_invoice()["status"], client.account()["balance"]) == ("refunded", 0)
+        assert len(client.mails("refund")) == 1
+    kindbill.forward("3d")
+    audit(kindbill, *(client.client_id for client in (unheard, half_done, disputed)), mails_may_repeat=True)
+
+
+def sends_back(client: Client) -> httpx.Response:
+    """Staff refund the client's only invoice, always by the same key."""
+    path = f"/v1/invoices/{client.only_invoice()['invoice_id']}/refunds"
+    headers = {"idempotency-key": f"back-{client.client_id}"}
+    return client.kindbill.call("POST", path, "practice", json={"reason": "Session was cancelled"}, headers=headers)
 
 
 # --------------------------------------------------------------------------------------------------------------- mixed
