@@ -9,15 +9,22 @@ from typing import Final
 
 from billing.account import Books
 from billing.desk import Desk
+from billing.dispute import DisputeEvidence
 from billing.facts import ROUTES, Fact, FactKind
 from billing.invariants import AccountRows, Broken
 from billing.letters import letters_for
 from billing.notice import NoticeKind, Posting
 from billing.payment import Attempt, AttemptState
+from billing.ports import TakenBack
+from billing.refund import RefundEvidence, RefundState
 from billing.statement import TheirPayment
 
 OVERLAP: Final = timedelta(days=3)
 """A payment is looked for again so long after it was made: it may have been finished later than it was begun."""
+REFUNDS_CHANGE_FOR: Final = timedelta(days=35)
+"""A bank may return a refund for a month after Stripe called it done (docs.stripe.com/refunds#failed-refunds)."""
+DISPUTES_LAST: Final = timedelta(days=120)
+"""The bank decides within 75 days of the answer, which may take 21 (docs.stripe.com/disputes/how-disputes-work)."""
 STILL_UNDER_WAY: Final = timedelta(hours=1)
 """What happened less than this ago may still have its message on its way."""
 AHEAD: Final = timedelta(hours=26)
@@ -110,3 +117,39 @@ def missing_at_stripe(ours: Iterable[Attempt], theirs: Iterable[TheirPayment]) -
             yield Broken(8, attempt.attempt_id, f"we booked {attempt.amount}, Stripe has no such payment")
         elif (payment.attempt_id, payment.amount) != (attempt.attempt_id, attempt.amount):
             yield Broken(8, attempt.attempt_id, f"we booked {attempt.amount}, Stripe took {payment.amount}")
+
+
+def judge_return(books: Books, theirs: RefundEvidence | DisputeEvidence) -> Broken | None:
+    """8, one refund or dispute: do our books say of it what Stripe does? A refund that failed before we heard of it
+    went nowhere."""
+    if isinstance(theirs, DisputeEvidence):
+        dispute = books.dispute(theirs.dispute_id)
+        if dispute is None:
+            return Broken(8, theirs.dispute_id, f"Stripe has a dispute of {theirs.amount}, which we had not booked")
+        if (dispute.state, dispute.withdrawn) != (theirs.state, theirs.withdrawn):
+            here, there = f"{dispute.state}, {dispute.withdrawn} withdrawn", f"{theirs.state}, {theirs.withdrawn}"
+            return Broken(8, theirs.dispute_id, f"the dispute is {here} here, {there} at Stripe")
+        return None
+    refund = books.refund(theirs.refund_id) or next((r for r in books.refunds if r.stripe_id == theirs.stripe_id), None)
+    if refund is None:
+        if theirs.state is RefundState.FAILED:
+            return None
+        return Broken(8, theirs.stripe_id, f"Stripe paid {theirs.amount} back, which we had not booked")
+    if (refund.state, refund.amount) != (theirs.state, theirs.amount):
+        here, there = f"{refund.state}, {refund.amount}", f"{theirs.state}, {theirs.amount}"
+        return Broken(8, theirs.stripe_id, f"the refund is {here} here, {there} at Stripe")
+    return None
+
+
+def missing_returns(books: Books, intent_id: str, taken: TakenBack) -> Iterator[Broken]:
+    """8, the other way: what we booked as gone back of a payment is what Stripe lists of it."""
+    refunds = {r.stripe_id: r.amount for r in taken.refunds}
+    for refund in books.refunds:
+        gone = refund.intent_id == intent_id and refund.state is RefundState.POSTED
+        if gone and refunds.get(refund.stripe_id) != refund.amount:
+            yield Broken(8, refund.key.sk, f"we booked {refund.amount} as paid back, Stripe does not list it")
+    disputes = {d.dispute_id for d in taken.disputes}
+    numbers = {a.number for a in books.attempts if a.intent_id == intent_id}
+    for dispute in books.disputes:
+        if dispute.payment in numbers and dispute.dispute_id not in disputes:
+            yield Broken(8, dispute.key.sk, f"we booked a dispute of {dispute.amount}, Stripe does not list it")

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from billing.dispute import DisputeEvidence
 from billing.money import Cents
+from billing.ports import Owner
+from billing.refund import RefundEvidence
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,25 @@ class PaymentsPage:
     after: str
 
 
+@dataclass(frozen=True)
+class TheirReturn:
+    """A refund or a dispute: money that went back of a payment, or may. `evidence`: what Stripe says of it · `owner`:
+    by its own metadata; None where only its payment tells: of disputes, and of what was made in Stripe's dashboard."""
+
+    intent_id: str
+    created: datetime
+    evidence: RefundEvidence | DisputeEvidence
+    owner: Owner | None = None
+
+
+@dataclass(frozen=True)
+class ReturnsPage:
+    """As PaymentsPage."""
+
+    returns: tuple[TheirReturn, ...]
+    after: str
+
+
 class Statement(Protocol):
     """Stripe's lists. Every call raises TryAgain when Stripe does not answer, or asks to wait."""
 
@@ -48,3 +70,9 @@ class Statement(Protocol):
 
     def payment(self, intent_id: str) -> TheirPayment | None:
         """One payment intent; None where there is none, or it is none of ours."""
+
+    def refunds(self, since: datetime, after: str, limit: int) -> ReturnsPage:
+        """Refunds made since then, newest first."""
+
+    def disputes(self, since: datetime, after: str, limit: int) -> ReturnsPage:
+        """Disputes opened since then, newest first."""

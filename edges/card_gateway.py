@@ -235,8 +235,7 @@ class StripeCards:
             if unknown.http_status == 404:
                 return None
             raise
-        practice, client, attempt = (getattr(intent.metadata, name, "") for name in ("practice", "client", "attempt"))
-        return Owner(practice, client, int(attempt)) if practice and client and attempt.isdecimal() else None
+        return owner_in(intent.metadata)
 
 
 def _key(attempt: Attempt, call: str) -> str:
@@ -252,6 +251,12 @@ def _metadata(attempt: Attempt) -> dict[str, str]:
         "attempt_id": attempt.attempt_id,
     }
     return known | ({"consent": attempt.consent_id} if attempt.consent_id else {})
+
+
+def owner_in(metadata: Any) -> Owner | None:
+    """Whose an object is, by the metadata we gave it; None where it has none of ours."""
+    practice, client, attempt = (getattr(metadata, name, "") for name in ("practice", "client", "attempt"))
+    return Owner(practice, client, int(attempt)) if practice and client and attempt.isdecimal() else None
 
 
 def _attempt_id(intent: stripe.PaymentIntent) -> str:

@@ -8,8 +8,12 @@ from typing import Any
 
 import stripe
 
-from billing.statement import PaymentsPage, TheirPayment
-from edges.card_gateway import CLOCK_SKEW, asking
+from billing.dispute import DisputeEvidence
+from billing.ports import Owner
+from billing.refund import RefundEvidence
+from billing.statement import PaymentsPage, ReturnsPage, TheirPayment, TheirReturn
+from edges.card_gateway import CLOCK_SKEW, asking, owner_in
+from edges.stripe_answers import of_dispute, of_refund
 
 AT_ONCE = 100
 """Stripe's largest page."""
@@ -45,6 +49,18 @@ class StripeStatement:
         except stripe.InvalidRequestError:
             return None
 
+    def refunds(self, since: datetime, after: str, limit: int) -> ReturnsPage:
+        """Refunds made since then, newest first."""
+        with asking():
+            page = self._stripe.refunds.list(_page(since, after, limit))
+        return ReturnsPage(tuple(_return(r, of_refund(r), owner_in(r.metadata)) for r in page.data), _next(page))
+
+    def disputes(self, since: datetime, after: str, limit: int) -> ReturnsPage:
+        """Disputes opened since then, newest first."""
+        with asking():
+            page = self._stripe.disputes.list(_page(since, after, limit))
+        return ReturnsPage(tuple(_return(d, of_dispute(d), None) for d in page.data), _next(page))
+
 
 def _page(since: datetime, after: str, limit: int) -> Any:
     asked: dict[str, Any] = {"created": {"gte": int(since.timestamp())}, "limit": limit}
@@ -58,18 +74,21 @@ def _next(page: Any) -> str:
 
 def _payment(intent: stripe.PaymentIntent) -> TheirPayment | None:
     """The intent as our rules see it; None where our metadata is missing."""
-    known: Any = intent.metadata
-    practice, client, attempt = (getattr(known, name, "") for name in ("practice", "client", "attempt"))
-    if not practice or not client or not str(attempt).isdecimal():
+    owner = owner_in(intent.metadata)
+    if owner is None:
         return None
     succeeded = intent.status == "succeeded"
     return TheirPayment(
         intent_id=intent.id,
-        practice=practice,
-        client=client,
-        attempt=int(attempt),
-        attempt_id=getattr(known, "attempt_id", ""),
+        practice=owner.practice,
+        client=owner.client,
+        attempt=owner.attempt,
+        attempt_id=getattr(intent.metadata, "attempt_id", ""),
         succeeded=succeeded,
         amount=intent.amount_received if succeeded else 0,
         created=datetime.fromtimestamp(intent.created, UTC),
     )
+
+
+def _return(thing: Any, evidence: RefundEvidence | DisputeEvidence, owner: Owner | None) -> TheirReturn:
+    return TheirReturn(str(thing.payment_intent or ""), datetime.fromtimestamp(thing.created, UTC), evidence, owner)

@@ -3,8 +3,9 @@
     reconcile (wake) -> slice 1 -> slice 2 -> ... -> done, due again tomorrow night
     check_receipt (wake) -> one body whose night was missed
 
-A run reads what was touched, never what is stored: Stripe's payments of the last days and their accounts, whoever has
-work due until tomorrow, every body that came and its claims, and whatever was found broken before. Each slice is one
+A run reads what was touched, never what is stored: Stripe's payments of the last days, the refunds and disputes that
+may still change, and their accounts; whoever has work due until tomorrow, every body that came and its claims, and
+whatever was found broken before. Each slice is one
 commit on the run's row, guarded by its version and carrying the message for the next: one run at a time, and a crash
 costs a slice. Repairs are what other steps would have done, by their own code; a slice done twice does nothing twice.
 """
@@ -33,8 +34,8 @@ from billing.reconciliation import (
     started,
     went_on,
 )
-from billing.reconciling import OVERLAP, STILL_UNDER_WAY
-from billing.statement import Statement
+from billing.reconciling import DISPUTES_LAST, OVERLAP, REFUNDS_CHANGE_FOR, STILL_UNDER_WAY
+from billing.statement import ReturnsPage, Statement
 from functions.reconcile.bodies import lost_messages
 from functions.reconcile.night import Night, Send
 from functions.reconcile.work import PAGE, work
@@ -106,11 +107,25 @@ def _step(night: Night, cursor: Cursor, shards: int) -> Cursor:
                 if theirs.created <= night.run - STILL_UNDER_WAY:
                     night.payment(theirs)
             night.met(page.listed)
-            return _next(cursor, page.after, Phase.WORK)
+            return _next(cursor, page.after, Phase.REFUNDS)
+        case Phase.REFUNDS:
+            refunds = night.statement.refunds(night.since - REFUNDS_CHANGE_FOR, cursor.after, PAGE)
+            return _went_back(night, cursor, refunds, Phase.DISPUTES)
+        case Phase.DISPUTES:
+            disputes = night.statement.disputes(night.since - DISPUTES_LAST, cursor.after, PAGE)
+            return _went_back(night, cursor, disputes, Phase.WORK)
         case Phase.WORK:
             return work(night, cursor, shards, SLICE)
         case Phase.DONE:
             raise AssertionError("nothing follows the end of a run")
+
+
+def _went_back(night: Night, cursor: Cursor, page: ReturnsPage, then: Phase) -> Cursor:
+    for theirs in page.returns:
+        if theirs.created <= night.run - STILL_UNDER_WAY:
+            night.went_back(theirs)
+    night.met(len(page.returns))
+    return _next(cursor, page.after, then)
 
 
 def _next(cursor: Cursor, after: str, then: Phase) -> Cursor:

@@ -26,20 +26,23 @@ from billing.invoice import Invoice
 from billing.issuing import hold_id
 from billing.payment import Attempt, AttemptKind, AttemptState
 from billing.policy import Practice, Provider
-from billing.ports import CardGateway, DueItem, Insert, Record, Store, TryAgain, Update
+from billing.ports import CardGateway, DueItem, Insert, Owner, Record, Store, TryAgain, Update
 from billing.reconciliation import FINDINGS_KEPT, FOR_EVER, Counts, Finding, finding_id
 from billing.reconciling import (
     CONCLUDED_AFTER,
     OVERDUE_AFTER,
+    OVERLAP,
     STILL_UNDER_WAY,
     judge_payment,
+    judge_return,
     mails_overdue,
     missing_at_stripe,
+    missing_returns,
     unsent,
 )
-from billing.statement import Statement, TheirPayment
+from billing.statement import Statement, TheirPayment, TheirReturn
 from functions.reconcile.bodies import lost_messages
-from functions.settle_payment.flow import settle_attempt
+from functions.settle_payment.flow import settle_attempt, settle_what_went_back
 
 Send = Callable[[Iterable[tuple[str, Message]]], int]
 
@@ -94,6 +97,23 @@ class Night:
             self.found(judged.broken, Key(AT_STRIPE, theirs.intent_id))
         self.account(books.account.key.pk)
 
+    def went_back(self, theirs: TheirReturn) -> None:
+        """One refund or dispute against our books, mended as a payment is."""
+        self.spent += 1
+        owner = theirs.owner or self.cards.owner_of(theirs.intent_id)
+        books = Books.read(self.store, owner.practice, owner.client) if owner else None
+        payment = books.attempt(owner.attempt) if owner and books else None
+        if books is None or payment is None:
+            return  # another copy's, or of a payment that is a finding itself
+        subject = Key(AT_STRIPE, theirs.intent_id)
+        missed = judge_return(books, theirs.evidence)
+        if missed:
+            settle_what_went_back(self.store, self.cards, payment, self.now)
+            still = judge_return(Books.expect(self.store, payment.practice, payment.client), theirs.evidence)
+            self.found(still or missed, subject, mended=still is None)
+        if missed or theirs.created >= self.since - OVERLAP:
+            self.account(books.account.key.pk)
+
     # ---- accounts ----
 
     def account(self, pk: str, since: datetime | None = None) -> None:
@@ -128,6 +148,10 @@ class Night:
             customers = sorted({a.customer for a in ours})
             theirs = self.statement.payments_of(customers, min(a.started_at for a in ours))
             yield from missing_at_stripe(ours, theirs)
+        back = {r.intent_id for r in books.refunds if r.settled_at is not None and r.settled_at >= since}
+        disputed = {d.payment for d in books.disputes if d.opened_at >= since}
+        for intent in sorted(back | {a.intent_id for a in books.attempts if a.number in disputed}):
+            yield from missing_returns(books, intent, self.cards.taken_back(intent))
 
     def _mails(self, rows: AccountRows, practice: Practice) -> Iterator[Broken]:
         """Send what was lost again, and tell what stays lost."""
@@ -188,14 +212,15 @@ class Night:
         """An entry of the due index: was it left lying, and are the books it belongs to in order?"""
         self.spent += 1
         if item.due_at < f"{self.now + MOVED_BY_A_WAKE:%Y-%m-%dT%H:%M:%SZ}":
-            self._overdue(item.key)
+            self._overdue(item.key, item.due_at)
         self._books_of(item.key.pk)
 
-    def _overdue(self, key: Key) -> None:
-        """10: the row itself says since when it is due; its entry of the index is moved by whoever wakes it."""
+    def _overdue(self, key: Key, entry: str = "") -> None:
+        """10: the row itself says since when it is due; its entry of the index is moved by whoever wakes it. An entry
+        that was never moved is of a row that was changed just now: it is woken within the minute."""
         row = self.store.get(key)
         since = row.due if row is not None and not isinstance(row, StoredBody) else None
-        if since is not None and since < f"{self.now - OVERDUE_AFTER:%Y-%m-%dT%H:%M:%SZ}":
+        if since is not None and since != entry and since < f"{self.now - OVERDUE_AFTER:%Y-%m-%dT%H:%M:%SZ}":
             self.found(Broken(10, f"{key.pk}{key.sk}", f"due since {since}"), key)
 
     def _books_of(self, pk: str, since: datetime | None = None) -> None:
@@ -223,6 +248,12 @@ class Night:
             theirs = self.statement.payment(subject.sk)
             if theirs is not None:
                 self.payment(theirs)
+                owner = Owner(theirs.practice, theirs.client, theirs.attempt)
+                taken = self.cards.taken_back(subject.sk)
+                back = [TheirReturn(subject.sk, self.run, refund, owner) for refund in taken.refunds]
+                back += [TheirReturn(subject.sk, self.run, dispute, owner) for dispute in taken.disputes]
+                for one in back:
+                    self.went_back(one)
             return
         self._overdue(subject)
         self._books_of(subject.pk, datetime.min.replace(tzinfo=self.run.tzinfo))

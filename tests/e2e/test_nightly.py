@@ -11,6 +11,7 @@ import pytest
 
 from billing.ids import account_pk
 from infra.local.cloud import Cloud
+from tests.e2e.audit import audit
 from tests.e2e.decisions import Decision, as_835
 from tests.e2e.kindbill import Client, Json, Kindbill, instant
 from tests.e2e.launch import Launched
@@ -96,6 +97,27 @@ def test_a_charge_that_only_stripe_knows_is_booked_in_the_next_night(kindbill: K
     assert [(f["invariant"], f["state"]) for f in mended] == [(8, "mended")]
 
 
+def test_pay_12_pay_13_what_went_back_unheard_is_booked_in_the_next_night(kindbill: Kindbill) -> None:
+    refunded, disputed = kindbill.new_client("unheard-refund"), kindbill.new_client("unheard-dispute")
+    for client in (refunded, disputed):
+        client.save_card()
+        client.owes(62_50)
+    kindbill.forward("49h")
+    with kindbill.stripe_webhooks(drop="."):
+        refunded.refund_in_dashboard(20_00)
+        dispute = disputed.disputes_last_payment()
+        assert refunded.facts("RefundPosted") == []
+        kindbill.forward("26h")
+        assert [fact["data"]["amount"] for fact in refunded.facts("RefundPosted")] == [20_00]
+        assert disputed.only_invoice()["status"] == "disputed"
+        disputed.bank_decides(dispute, "won")
+        kindbill.forward("24h")
+    assert disputed.only_invoice()["status"] == "paid"
+    assert nights(kindbill)["last_run"]["findings"] == 0
+    audit(kindbill, refunded.client_id)
+    audit(kindbill, disputed.client_id)
+
+
 def test_a_tampered_row_is_shown_on_the_console_until_it_is_put_right(
     kindbill: Kindbill, cloud: Cloud, launched: Launched
 ) -> None:
@@ -119,8 +141,9 @@ def test_a_tampered_row_is_shown_on_the_console_until_it_is_put_right(
 
 
 def test_a_night_tells_when_it_was_and_when_the_next_one_is(kindbill: Kindbill) -> None:
+    before = (nights(kindbill)["last_run"] or {"number": 0})["number"]
     kindbill.forward("24h")
     told = nights(kindbill)
+    assert told["last_run"]["number"] == before + 1
     assert instant(told["last_run"]["began_at"]).hour == 7
     assert instant(told["next_run_at"]) - instant(told["last_run"]["began_at"]) == timedelta(days=1)
-    assert told["last_run"]["accounts"] > 0

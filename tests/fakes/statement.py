@@ -1,11 +1,13 @@
 """Stripe's lists in memory: what FakeCards took, as Stripe would list it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from billing.dispute import DisputeEvidence
 from billing.payment import Attempt, AttemptKind, AttemptState
-from billing.statement import PaymentsPage, TheirPayment
+from billing.refund import RefundEvidence
+from billing.statement import PaymentsPage, ReturnsPage, TheirPayment, TheirReturn
 from tests.fakes.cards import FakeCards
 
 
@@ -38,6 +40,23 @@ class FakeStatement:
         """One of them."""
         self.asked += 1
         return next((p for p in self._all() if p.intent_id == intent_id), None)
+
+    def refunds(self, since: datetime, after: str, limit: int) -> ReturnsPage:
+        """Every refund, on one page."""
+        self.asked += 1
+        return self._returns({intent: tuple(known) for intent, known in self.cards.refunds.items()}, since)
+
+    def disputes(self, since: datetime, after: str, limit: int) -> ReturnsPage:
+        """Every dispute, on one page."""
+        self.asked += 1
+        return self._returns({intent: tuple(known) for intent, known in self.cards.disputes.items()}, since)
+
+    def _returns(
+        self, known: Mapping[str, tuple[RefundEvidence | DisputeEvidence, ...]], since: datetime
+    ) -> ReturnsPage:
+        made = {p.intent_id: p.created for p in self._all()}
+        found = (TheirReturn(intent, made[intent], one) for intent, many in known.items() for one in many)
+        return ReturnsPage(tuple(r for r in found if r.created >= since), "")
 
     def _all(self) -> list[TheirPayment]:
         charges = [(a, e.state is AttemptState.POSTED) for a, e in self.cards._answers.values()]

@@ -11,11 +11,13 @@ import pytest
 
 from billing.account import Account
 from billing.claim_state import StoredBody
+from billing.dispute import DisputeState
 from billing.facts import FactKind, Message, WakeKind
 from billing.ids import Key
 from billing.payment import AttemptState
 from billing.ports import Conflict, Delete, Insert, Record, TryAgain, Update, Write
 from billing.reconciliation import RECONCILIATION_KEY, armed, asked_for
+from billing.refund import RefundState
 from billing.statement import TheirPayment
 from functions.reconcile import flow
 from tests.billing.claim_examples import SUBMITTED
@@ -284,6 +286,82 @@ def test_stripe_asking_to_wait_stops_a_run_only_for_a_while(monkeypatch: pytest.
     monkeypatch.setattr(story.statement, "payments", busy)
     tonight(story)
     assert story.reconciliation.finished_at is not None
+
+
+def paid(story: Story) -> str:
+    """A bill of $62.50, paid -> Stripe's id of the payment."""
+    billed(story)
+    story.pay(story.invoice.invoice_id)
+    return story.books.attempts[0].intent_id
+
+
+def test_a_refund_made_in_stripes_dashboard_is_booked_although_its_webhook_was_lost() -> None:
+    """PAY-12."""
+    story = watched()
+    story.cards.add_refund(paid(story), 20_00)
+    tonight(story)
+    assert story.invoice.refunded == 20_00
+    (mended,) = story.findings
+    assert (mended.mended, mended.what) == (True, "Stripe paid 2000 back, which we had not booked")
+    tonight(story)
+    assert story.reconciliation.last.mended == 0
+    assert len(story.findings) == 1
+
+
+def test_a_refund_that_the_bank_returned_weeks_later_is_heard_of() -> None:
+    story = watched()
+    paid(story)
+    story.refund(story.invoice.invoice_id)
+    (refund,) = story.books.refunds
+    story.forward(days=20)
+    story.cards.decide_refund(refund.stripe_id, RefundState.FAILED, "expired_or_canceled_card")
+    tonight(story)
+    assert story.books.refunds[0].state is RefundState.FAILED
+    assert story.invoice.refunded == 0
+    assert open_findings(story) == []
+
+
+def test_a_dispute_is_heard_of_and_so_is_its_end() -> None:
+    """PAY-13."""
+    story = watched()
+    dispute = story.cards.open_dispute(paid(story))
+    tonight(story)
+    assert story.invoice.disputed
+    story.forward(days=60)
+    story.cards.decide_dispute(dispute, DisputeState.LOST)
+    tonight(story)
+    assert story.books.disputes[0].state is DisputeState.LOST
+    assert story.invoice.open_amount == 62_50
+    assert open_findings(story) == []
+
+
+def test_a_refund_and_a_dispute_of_ours_that_stripe_does_not_list_are_shown() -> None:
+    story = watched()
+    intent = paid(story)
+    story.refund(story.invoice.invoice_id, 10_00)
+    story.cards.open_dispute(intent)
+    story.webhook("charge.dispute.created", 0, intent)
+    assert story.books.disputes
+    story.cards.refunds.clear()
+    story.cards.disputes.clear()
+    tonight(story)
+    assert open_findings(story) in (
+        [(8, "we booked 1000 as paid back, Stripe does not list it"), LOST_DISPUTE],
+        [LOST_DISPUTE, (8, "we booked 1000 as paid back, Stripe does not list it")],
+    )
+
+
+LOST_DISPUTE = (8, "we booked a dispute of 5250, Stripe does not list it")
+
+
+def test_refunds_and_disputes_that_agree_are_nothing_to_find() -> None:
+    story = watched()
+    intent = paid(story)
+    story.refund(story.invoice.invoice_id, 10_00)
+    story.cards.open_dispute(intent)
+    story.webhook("charge.dispute.created", 0, intent)
+    story.forward(days=5)
+    assert story.findings == []
 
 
 # ------------------------------------------------------------------------------------------------ our own books
