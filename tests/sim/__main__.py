@@ -8,8 +8,10 @@ not hold. How it is built, from the outside in:
     agenda.py       what will happen                   judge.py      asks billing/invariants.py after every step
     trace.py        what happened, hashed and counted  auditor.py    independent books; judges Stripe's charges
     chaos.py        how often and where things break   mailbox.py    the mail service
-    wiring.py       queues and flows, template.yaml    scenarios/    told by hand, and every bug a seed found
-    stripe_side.py  the embedded Stripe, webhooks      mutants/      planted bugs that must be caught
+    wiring.py       queues and flows, template.yaml    staff.py      what staff do; bank.py: disputes, the dashboard
+    stripe_side.py  the embedded Stripe, webhooks      processor.py  claim results as files; claims.py: what they say
+    scenarios/      told by hand, and what was found   mutants/      planted bugs that must be caught
+    year.py         a thousand clients for a year
 
 To make it see more: give people a new habit, the weather a new kind of trouble, the judge a new question.
 """
@@ -21,6 +23,7 @@ import time
 from collections import Counter
 from hashlib import blake2b
 
+from tests.sim import year
 from tests.sim.run import Ran, live, run_many
 
 
@@ -30,8 +33,11 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=300, help="how many lives")
     parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--seed", type=int, help="live one life and print its story")
+    parser.add_argument("--year", action="store_true", help="live a year of a thousand clients and watch the memory")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="at once; all cores unless told")
     wanted = parser.parse_args()
+    if wanted.year:
+        return year.main()
     if wanted.seed is not None:
         workload, found = live(wanted.seed)
         print(workload.world.story())

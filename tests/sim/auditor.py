@@ -38,7 +38,7 @@ class Auditor:
     def __init__(self, world: "World", practice: str) -> None:
         self._world, self._practice = world, practice
         self._weather = world.weather
-        self.claims: dict[str, tuple[str, set[int]]] = {}
+        self.claims: defaultdict[str, dict[str, set[int]]] = defaultdict(dict)
         self.agreed: defaultdict[str, list[datetime]] = defaultdict(list)
         self.turned_off: defaultdict[str, list[datetime]] = defaultdict(list)
         self.stopped: defaultdict[str, list[datetime]] = defaultdict(list)
@@ -50,7 +50,7 @@ class Auditor:
 
     def may_bill(self, claim_id: str, client: str, *amounts: int) -> None:
         """The claim becomes an invoice of one of these amounts; 0 among them: or none."""
-        self.claims[claim_id] = (client, set(amounts))
+        self.claims[client][claim_id] = set(amounts)
 
     def was_done(self, order: Order, amount: int) -> None:
         """Staff were told that their order is done, for so many cents; told again, it is the same."""
@@ -61,8 +61,11 @@ class Auditor:
 
     def audit(self) -> None:
         """Everything is concluded: compare, and stop at the first difference."""
-        clients = {client for client, _ in self.claims.values()}
-        for client in sorted(clients):
+        forgiven: Counter[str] = Counter()
+        for deed, whose, _, amount in self.orders.values():
+            if deed is not Deed.REFUND:
+                forgiven[whose] += amount
+        for client in sorted(self.claims):
             account = self._world.judge.account(self._practice, client)
             books = account.books
             taken = self._world.stripe.payments(self._practice, client)
@@ -70,10 +73,7 @@ class Auditor:
             kept = sum(
                 d["amount"] for d in self._world.stripe.disputes(self._practice, client) if d["status"] == "lost"
             )
-            forgiven = sum(
-                amount for deed, whose, _, amount in self.orders.values() if whose == client and deed is not Deed.REFUND
-            )
-            owed = sum(self._billed(client, books)) - sum(payment.amount for payment in taken) - forgiven + kept
+            owed = sum(self._billed(client, books)) - sum(payment.amount for payment in taken) - forgiven[client] + kept
             if (books.balance, books.account.credit) != (owed, 0):
                 self._fail(client, f"owes {owed}; our books say {books.balance} and credit {books.account.credit}")
             if client in self.steady and self._reachable():
@@ -83,9 +83,9 @@ class Auditor:
                 str(f.data["invoice_id"]): f.at for f in account.facts if f.kind == FactKind.INVOICE_PUT_IN_REVIEW
             }
             self._bounced = {f.item: f.at for f in account.facts if f.kind == FactKind.NOTICE_BOUNCED}
-            for intent in self._world.stripe.intents():
+            for intent in self._world.stripe.intents_of(self._practice, client):
                 known = intent["metadata"]
-                if known.get("client") == client and "consent" in known:
+                if "consent" in known:
                     attempt = books.attempt(int(known["attempt"]))
                     if attempt is None:
                         self._fail(client, f"{intent['id']} charges an attempt that was never written")
@@ -127,12 +127,11 @@ class Auditor:
     def _billed(self, client: str, books: Books) -> Iterator[int]:
         """What each of the client's claims became, held against what it may become."""
         invoiced = {i.source_id: i.amount for i in books.invoices if i.source is Source.CLAIM}
-        for claim_id, (whose, amounts) in self.claims.items():
-            if whose == client:
-                amount = invoiced.pop(claim_id, 0)
-                if amount not in amounts:
-                    self._fail(client, f"claim {claim_id} was billed {amount}, it may be {sorted(amounts)}")
-                yield amount
+        for claim_id, amounts in self.claims[client].items():
+            amount = invoiced.pop(claim_id, 0)
+            if amount not in amounts:
+                self._fail(client, f"claim {claim_id} was billed {amount}, it may be {sorted(amounts)}")
+            yield amount
         if invoiced:
             self._fail(client, f"invoices of claims that nobody decided: {invoiced}")
 
@@ -174,7 +173,7 @@ class Auditor:
         """The charge's own notice was accepted 4 h before, named no later moment, did not come back, and the client did
         not stop what it announced."""
         notices = []
-        for mail in self._world.mailbox.mails:
+        for mail in self._world.mailbox.to[client]:
             if (
                 mail.letter.kind is NoticeKind.CHARGE_NOTICE
                 and mail.letter.client == client

@@ -75,6 +75,6 @@ class Bank:
         charges = self.world.stripe.embedded.account().charges
         return [
             charges.find(intent["latest_charge"])
-            for intent in self.world.stripe.intents()
-            if intent["status"] == "succeeded" and intent["metadata"].get("client") == client
+            for intent in self.world.stripe.intents_of(self.practice, client)
+            if intent["status"] == "succeeded"
         ]

@@ -4,6 +4,7 @@ Judged here, at the moment of sending: a mail that asks for money is about somet
 (invariant 7), and no mail carries anything about care (invariant 12).
 """
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,13 +24,18 @@ class Mail:
 
 
 class Mailbox:
-    """billing.ports.Mailer. `inspect` sees each letter before it is accepted, `arrived` each mail after."""
+    """billing.ports.Mailer. `inspect` sees each letter before it is accepted, `arrived` each mail after.
+
+    `mails`: all of them · `accepted`: their notices · `to`: those about one client.
+    """
 
     def __init__(
         self, now: Callable[[], datetime], inspect: Callable[[str, Letter], None], arrived: Callable[[Mail], None]
     ) -> None:
         self._now, self._inspect, self._arrived = now, inspect, arrived
         self.mails: list[Mail] = []
+        self.accepted: set[str] = set()
+        self.to: defaultdict[str, list[Mail]] = defaultdict(list)
         self.dead_addresses: set[str] = set()
 
     def deliver(self, notice_id: str, letter: Letter) -> str:
@@ -39,5 +45,7 @@ class Mailbox:
             raise Refused("mail_rejected", f"{letter.to} does not exist")
         mail = Mail(len(self.mails) + 1, self._now(), notice_id, letter)
         self.mails.append(mail)
+        self.accepted.add(notice_id)
+        self.to[letter.client].append(mail)
         self._arrived(mail)
         return f"message-{mail.number}"

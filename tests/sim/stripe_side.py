@@ -82,6 +82,8 @@ class StripeSide:
         self.embedded = EmbeddedStripe(now, leaves_out=UNREAD)
         self.embedded.faults = _CountedFaults(met)
         self.embedded.listen("http://kindbill.embedded/webhooks/stripe", "whsec_sim", tuple(SETTLES))
+        self._known = 0
+        self._of: dict[tuple[str | None, str | None], list[dict[str, Any]]] = {}
         self._wire = _Wire(self.embedded, inspect)
         client = stripe_client("sk_test_sim", BASE_URL, self._wire)
         self.cards = StripeCards(client)
@@ -104,31 +106,40 @@ class StripeSide:
         """Webhooks that are ready to leave."""
         return self.embedded.take_deliveries() if self.embedded.ready_deliveries else []
 
+    def intents_of(self, practice: str, client: str) -> list[dict[str, Any]]:
+        """The payment intents of one client by our metadata on them, oldest first."""
+        intents = self.embedded.account().payment_intents
+        for row in intents.made_after(self._known):
+            known = row["metadata"]
+            self._of.setdefault((known.get("practice"), known.get("client")), []).append(row)
+        self._known = len(intents)
+        return self._of.get((practice, client), [])
+
     def intents(self) -> Iterator[dict[str, Any]]:
         """Every payment intent there is, oldest first."""
         yield from self.embedded.account().payment_intents
 
     def refunds(self, practice: str, client: str) -> list[StripeRefund]:
         """What Stripe paid back of this client's payments, whoever asked for it."""
-        account, theirs = self.embedded.account(), {p.intent_id for p in self.payments(practice, client)}
+        refunds = self.embedded.account().refunds
         return [
             StripeRefund(row["id"], row["metadata"].get("refund_id", ""), row["amount"], row["status"] == "failed")
-            for row in account.refunds
-            if row["payment_intent"] in theirs
+            for payment in self.payments(practice, client)
+            for row in reversed(refunds.newest("payment_intent", payment.intent_id))
         ]
 
     def disputes(self, practice: str, client: str) -> list[dict[str, Any]]:
         """The disputes of this client's payments."""
-        theirs = {p.intent_id for p in self.payments(practice, client)}
-        return [row for row in self.embedded.account().disputes if row["payment_intent"] in theirs]
+        disputes = self.embedded.account().disputes
+        payments = self.payments(practice, client)
+        return [row for payment in payments for row in reversed(disputes.newest("payment_intent", payment.intent_id))]
 
     def payments(self, practice: str, client: str) -> list[StripePayment]:
         """What Stripe took from this client, judged by our metadata on its objects."""
         return [
             StripePayment(row["id"], row["metadata"].get("attempt_id", ""), row["amount_received"])
-            for row in self.intents()
+            for row in self.intents_of(practice, client)
             if row["status"] == "succeeded"
-            and (row["metadata"].get("practice"), row["metadata"].get("client")) == (practice, client)
         ]
 
 

@@ -5,6 +5,7 @@ The generator tells the auditor what it did, in cents, at the moment it decides 
 """
 
 import functools
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
@@ -34,6 +35,9 @@ from tests.sim.world import World
 PRACTICE = "riverbend"
 NIGHTS_IN_ONE_LIFE_OF = 4
 """A life with nightly reconciliation costs twice as much as one without: one in so many has it."""
+CLIENT = re.compile(r"\bclient_\d+(?=#|\b)")
+NAME, MAIL, PHONE, MEMBER = "Name Of", "@mail.example", "+12025550143", "MBR-"
+"""What every name, address, number and membership has in it: none of it may leave for Stripe."""
 STARTS = (date(2026, 2, 27), date(2026, 6, 10), date(2026, 10, 22))
 """The first and last lie days before a change of daylight saving time."""
 ZONES = ("America/Los_Angeles", "America/New_York", "America/Phoenix")
@@ -50,13 +54,18 @@ TROUBLED_CARDS = (
 
 
 class Workload:
-    """A world with a practice in it. `people`: by client id. `keep`: how many lines of its trace; None for all."""
+    """A world with a practice in it. `people`: by client id. `keep`: how many lines of its trace; None for all.
+    `days`: how long it lasts; drawn unless told."""
 
-    def __init__(self, seed: int, weather: Weather | None = None, keep: int | None = None) -> None:
+    def __init__(
+        self, seed: int, weather: Weather | None = None, keep: int | None = None, days: int = 0, whole_every: int = 200
+    ) -> None:
         self.rng = Random(f"workload {seed}")
         start = datetime.combine(self.rng.choice(STARTS), time(15, 0), UTC)
         self.weather = Weather.of(Random(f"weather {seed}")) if weather is None else weather
-        self.world = World(seed, start, self.weather, keep=keep)
+        self.world = World(seed, start, self.weather, keep=keep, whole_every=whole_every)
+        self.world.judge.care_secrets |= {PROCEDURE, "F41.1", MEMBER}
+        self.world.judge.personal_secrets |= {NAME, MAIL, PHONE, PHONE[2:]}
         self.world.on_mail = self._mail
         self.world.on_meeting = self._meets
         self.auditor = Auditor(self.world, PRACTICE)
@@ -66,19 +75,27 @@ class Workload:
         self.practice = self._practice()
         self.bank = Bank(self.world, Random(f"bank {seed}"), PRACTICE)
         self.staff = Staff(self.world, self.auditor, Random(f"staff {seed}"), PRACTICE, self.practice.time_zone)
-        self.ends = start + timedelta(days=self.rng.randint(10, 35))
+        self.ends = start + timedelta(days=days or self.rng.randint(10, 35))
 
     def run(self) -> None:
         """Let it all happen, then let all work end, then compare the books."""
-        for number in range(self.rng.randint(1, 3)):
-            self._client(f"client_{number}")
+        rng, start = self.rng, self.world.start
+        for number in range(rng.randint(1, 3)):
+            person = self.client(f"client_{number}")
+            for claim in range(rng.randint(1, 9)):
+                arrives = start + timedelta(hours=3) + (self.ends - start) * 0.7 * rng.random()
+                self.claim(person, f"{person.client}_claim_{claim}", arrives)
         self._office()
         self.world.run_until(self.ends)
+        self.conclude()
+
+    def conclude(self, most_steps: int = 5_000) -> None:
+        """Faults and people stop, all work ends, the books are compared."""
         # Nothing but the nightly comparison would tell of a dispute whose every webhook was lost.
         self.world.stripe_tells_everything_again()
         self.world.on_mail = lambda _mail: None
         self.world.on_meeting = lambda _busy: None
-        self.world.conclude()
+        self.world.conclude(most_steps)
         self.auditor.audit()
 
     def _mail(self, mail: Mail) -> None:
@@ -96,13 +113,14 @@ class Workload:
 
     def _meets(self, busy: Thing) -> Thing | None:
         """Somebody acts on the account that is being worked on, or on their own, at this very moment."""
-        about = [p for p in self.people.values() if f"#{p.client}#" in busy.label or p.client == busy.actor]
-        if not about or about[0].client in self.auditor.steady or self.world.calm:
+        named = CLIENT.search(busy.label)
+        about = self.people.get(named[0] if named else busy.actor)
+        if about is None or about.client in self.auditor.steady or self.world.calm:
             return None
         who = self.rng.random()
         if who < 0.1:
-            return self.bank.right_now(about[0].client)
-        return self.staff.right_now(about[0].client) if who < 0.4 else about[0].right_now()
+            return self.bank.right_now(about.client)
+        return self.staff.right_now(about.client) if who < 0.4 else about.right_now()
 
     def _has_a_page_open(self, person: Person) -> None:
         """While the hosted page is open, the client asks for a plan on the phone."""
@@ -130,23 +148,23 @@ class Workload:
             self.world.store.commit(Insert(armed(self.world.start)))
         return practice
 
-    def _client(self, client: str) -> None:
-        rng, world, judge = self.rng, self.world, self.world.judge
-        email, phone = f"{client}@mail.example", "+12025550143"
-        contact = Contact(PRACTICE, client, 1, f"Name Of {client}", email, phone, "CA")
+    def client(self, client: str) -> Person:
+        """Somebody comes to the practice, with habits of their own."""
+        rng, world = self.rng, self.world
+        email = f"{client}{MAIL}"
+        contact = Contact(PRACTICE, client, 1, f"{NAME} {client}", email, PHONE, "CA")
         world.store.commit(Insert(contact), Insert(Account(PRACTICE, client, 1, "provider_1")))
-        judge.personal_secrets |= {contact.name, email, phone, phone[2:]}
         enrolled = rng.random() < 0.75
         steady = enrolled and rng.random() < 0.4
         habits = Habits() if steady else _habits(rng)
-        person = Person(world, self.auditor, Random(rng.random()), PRACTICE, client, phone, email, habits)
+        person = Person(world, self.auditor, Random(rng.random()), PRACTICE, client, PHONE, email, habits)
         self.people[client] = person
         person.on_page = self._has_a_page_open
         if not steady and rng.random() < 0.15:
             person.card = rng.choice(RELUCTANT_CARDS)
         if enrolled:
             person.cap = rng.choice(("", "", "100.00"))
-            person.later(world.start + timedelta(hours=rng.random()), "enrols in autopay", person.enrol)
+            person.later(world.now + timedelta(hours=rng.random()), "enrols in autopay", person.enrol)
         if steady:
             person.cap = "100000.00"
             self.auditor.steady.add(client)
@@ -154,8 +172,7 @@ class Workload:
             rng.choice((world.mailbox.dead_addresses, self.bouncing)).add(email)
         if not steady:
             self._mishaps(person)
-        for number in range(rng.randint(1, 9)):
-            self._claim(person, f"{client}_claim_{number}", steady=steady)
+        return person
 
     def _mishaps(self, person: Person) -> None:
         rng = self.rng
@@ -199,26 +216,27 @@ class Workload:
 
     # ---- what payers decide ----
 
-    def _claim(self, person: Person, claim_id: str, *, steady: bool) -> None:
+    def claim(self, person: Person, claim_id: str, arrives: datetime) -> None:
+        """The practice sends a claim, and payers decide about it from `arrives` on."""
         rng, world = self.rng, self.world
         charged = rng.choice((150_00, 180_00, 900_00))
         owed = rng.choice((rng.randint(50, 120_00), rng.randint(50, 120_00), 62_50, 30, charged * 2 // 3))
-        day = local_date(world.start, self.practice.time_zone) - timedelta(days=rng.randint(3, 40))
+        day = local_date(arrives, self.practice.time_zone) - timedelta(days=rng.randint(3, 40))
         drafted = SubmittedClaim(
             claim_id=claim_id,
             client_id=person.client,
             provider_id="provider_1",
             payer_id=PAYER,
-            member_id=f"MBR-{claim_id}",
+            member_id=f"{MEMBER}{claim_id}",
             charged=charged,
             service_date=day,
             secondary_payer_id="",
             lines=(SubmittedLine(PROCEDURE, (), "1", day, charged, ("F41.1",), "session_1"),),
         )
-        world.judge.care_secrets |= {PROCEDURE, "F41.1", drafted.member_id, day.isoformat()}
+        world.judge.care_secrets.add(day.isoformat())
+        steady = person.client in self.auditor.steady
         story = (owes if steady else rng.choice(STORIES))(rng, drafted, owed)
         self.auditor.may_bill(claim_id, person.client, *story.amounts)
-        arrives = world.start + timedelta(hours=3) + (self.ends - world.start) * 0.7 * rng.random()
         self._submit(arrives + timedelta(days=4) * (rng.random() - 0.8), story.claim)
         form = form_of(story.results, rng)
         for result in story.results:

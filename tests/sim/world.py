@@ -49,7 +49,8 @@ WHOLE_WORLD_EVERY = 200
 @dataclass
 class World:
     """`now`: the simulated instant. `trace`: what happened. `dead`: how many messages ran out of receives.
-    `seed`: None in a named scenario. `keep`: how many lines of the trace; None for all."""
+    `seed`: None in a named scenario. `keep`: how many lines of the trace; None for all. `whole_every`: steps
+    between two checks of everything."""
 
     seed: int | None
     start: datetime
@@ -57,6 +58,7 @@ class World:
     on_mail: Callable[[Mail], None] = lambda _mail: None
     on_meeting: "Callable[[Thing], Thing | None]" = lambda _busy: None
     keep: int | None = None
+    whole_every: int = WHOLE_WORLD_EVERY
 
     def __post_init__(self) -> None:
         self.now = self.start
@@ -74,11 +76,10 @@ class World:
         self.blobs = MemoryBlobs()
         self._agenda = Agenda()
         self._skew = timedelta(0)
-        self._relayed = 0
         self._last_night = False
         self._sweep_from = self.start
         self._began: list[int] = []
-        self._sendings: Counter[str] = Counter()
+        self.sendings: Counter[str] = Counter()
 
     @property
     def clock(self) -> datetime:
@@ -100,7 +101,7 @@ class World:
         self.stripe.release()
         self._do(thing, depth=0)
         self.judge.check_touched()
-        if self.steps % WHOLE_WORLD_EVERY == 0:
+        if self.steps % self.whole_every == 0:
             self.judge.check_everything(concluded=False)
         return True
 
@@ -215,8 +216,7 @@ class World:
 
     def _relay(self) -> None:
         """What publish_facts does: a message for each verb that the new facts' kinds are routed to."""
-        fresh = self.store.stream[self._relayed :]
-        self._relayed = len(self.store.stream)
+        fresh, self.store.stream = self.store.stream, []
         self.send(routed(Message(str(row.kind), row.key) for row in fresh))  # type: ignore[attr-defined]  # facts all
 
     def send(self, messages: Iterable[tuple[str, Message]]) -> int:
@@ -335,11 +335,11 @@ class World:
 
     def _inspect(self, notice_id: str, letter: Letter) -> None:
         posting = self.posting(letter, notice_id)
-        self._sendings[notice_id] += 1
-        if self._sendings[notice_id] > posting.version:
+        self.sendings[notice_id] += 1
+        if self.sendings[notice_id] > posting.version:
             self.judge.fail(f"{letter.kind} {notice_id} is sent a time more than was written down")
         # The mail service has no idempotency key: after a crash a mail that was sent is sent once more, as it was.
-        repeated = self._sendings[notice_id] > 1 and any(m.notice_id == notice_id for m in self.mailbox.mails)
+        repeated = self.sendings[notice_id] > 1 and notice_id in self.mailbox.accepted
         self.judge.leaves_by_mail(posting, letter, self._began[-1], repeated=repeated)
 
     def _arrived(self, mail: Mail) -> None:

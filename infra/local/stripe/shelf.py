@@ -57,6 +57,10 @@ class Shelf:
         """Oldest first."""
         return iter(self._rows.values())
 
+    def made_after(self, count: int) -> Iterator[Json]:
+        """What was made after the first `count` objects, oldest first. Only for kinds that are never forgotten."""
+        return (self._rows[object_id] for object_id in self._ids[count:])
+
     def add(self, row: Json) -> Json:
         """Keeps a new object; its id must be the highest so far."""
         self._rows[row["id"]] = row
