@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 from urllib.parse import urlencode
 
+from infra.local.stripe import NoAnswer
 from tests.sim.agenda import Thing
 from tests.sim.world import World
 
@@ -62,10 +63,13 @@ class Bank:
             charge = self.rng.choice(charges)
             left = charge["amount"] - charge["amount_refunded"]
             asked = {"payment_intent": charge["payment_intent"], "amount": self.rng.choice((left, (left + 1) // 2))}
-            answer = self.world.stripe.embedded.request(
-                "POST", "/v1/refunds", urlencode(asked), {"authorization": "Bearer sk_test_dashboard"}
-            )
             self.world.met["refund in the dashboard"] += 1
+            try:
+                answer = self.world.stripe.embedded.request(
+                    "POST", "/v1/refunds", urlencode(asked), {"authorization": "Bearer sk_test_dashboard"}
+                )
+            except NoAnswer as lost:
+                return lost.kind
             return f"{answer.status}"
 
         return Thing("dashboard", f"refunds a payment of {client}", act)

@@ -26,6 +26,7 @@ from billing.invariants import (
     written_once,
 )
 from billing.invoice import Invoice
+from billing.issuing import hold_id
 from billing.notice import Letter, NoticeKind, Posting
 from billing.policy import Practice
 from billing.ports import Check, Conflict, Insert, Record, Write
@@ -37,6 +38,8 @@ from tests.sim.trace import Trace
 if TYPE_CHECKING:
     from tests.sim.world import World
 
+RECENT = timedelta(days=3)
+"""A charge is judged by what allowed it until it is so old; all that is written once and cannot change."""
 OVERDUE_AFTER = timedelta(hours=1)
 """Invariant 10's bound once faults have stopped."""
 
@@ -175,10 +178,11 @@ class Judge:
         return row
 
     def check_account(self, practice: str, client: str, *, concluded: bool) -> None:
-        """Invariants 1 to 5, on one account."""
+        """Invariants 1 to 5, on one account. What allowed a charge is written once: it is judged in its first days."""
         if client:
-            rows = self.account(practice, client)
-            self.require(check_account(rows, self.practice(practice), self._policy_since))
+            rows, recently = self.account(practice, client), self._world.now - RECENT
+            since = max(self._policy_since or recently, recently)
+            self.require(check_account(rows, self.practice(practice), since))
 
     def check_claim(self, practice: str, claim_id: str, *, concluded: bool) -> None:
         """Invariants 6 and 11, on one claim."""
@@ -186,7 +190,7 @@ class Judge:
         rows = store.partition(claim_pk(practice, claim_id))
         results = [row for row in rows if isinstance(row, ReceivedResult)]
         state = next((row for row in rows if isinstance(row, ClaimState)), None)
-        holds = [h for h in store.partition(holds_pk(practice)) if isinstance(h, Hold) and h.claim_id == claim_id]
+        holds = self._holds(practice, claim_id, results, every=concluded)
         self.require(claim_results_end_once(results, state, holds, concluded=concluded))
         if state is None or not state.client:
             return
@@ -202,6 +206,16 @@ class Judge:
         found = [f"{f.invariant} {f.where}: {f.what}" for f in findings if isinstance(f, Finding) and not f.resolved_at]
         if found or nights.last.sent_again:
             self.fail(f"the last night sent {nights.last.sent_again} messages again, and found {found}")
+
+    def _holds(self, practice: str, claim_id: str, results: Iterable[ReceivedResult], *, every: bool) -> list[Hold]:
+        """What of the claim waits for a person: by its results, or, `every`, whatever is stored."""
+        store = self._world.store
+        if every:
+            rows: Iterable[Record | None] = store.partition(holds_pk(practice))
+        else:
+            ids = (hold_id(practice, r.result.result_key()) for r in results)
+            rows = store.get_many([Key(holds_pk(practice), f"HOLD#{one}#") for one in ids])
+        return [row for row in rows if isinstance(row, Hold) and row.claim_id == claim_id]
 
     # ---- the verdict ----
 

@@ -233,7 +233,7 @@ class Workload:
             secondary_payer_id="",
             lines=(SubmittedLine(PROCEDURE, (), "1", day, charged, ("F41.1",), "session_1"),),
         )
-        world.judge.care_secrets.add(day.isoformat())
+        world.judge.care_secrets.add(f"{day:%Y-%m-}")
         steady = person.client in self.auditor.steady
         story = (owes if steady else rng.choice(STORIES))(rng, drafted, owed)
         self.auditor.may_bill(claim_id, person.client, *story.amounts)
