@@ -40,6 +40,10 @@ def run(message: Message, *, store: Store, cards: CardGateway, now: datetime) ->
             raise AssertionError(f"{message.kind} names {message.key}, where there is {type(row).__name__}")
 
 
+FOR_GOOD = frozenset({AttemptState.POSTED})
+"""The strongest evidence there is; a failed attempt may still turn out to be paid."""
+
+
 def _owner(cards: CardGateway, event: StripeEvent) -> Owner | None:
     """Whose object the event is about: by its own metadata, or by those of the payment it names."""
     if event.practice:
@@ -48,7 +52,10 @@ def _owner(cards: CardGateway, event: StripeEvent) -> Owner | None:
 
 
 def settle_attempt(store: Store, cards: CardGateway, books: Books, attempt: Attempt, now: datetime) -> None:
-    """Read the attempt at Stripe and commit what that changes."""
+    """Read the attempt at Stripe and commit what that changes. Each payment has two webhooks and more: of one that is
+    settled for good there is nothing to learn, and Stripe is not asked again."""
+    if attempt.state in FOR_GOOD:
+        return
     practice = _practice(store, attempt)
     writes = settle(books, attempt, evidence_about(cards, attempt, now), practice, now)
     if writes:

@@ -91,8 +91,9 @@ class Workload:
 
     def conclude(self, most_steps: int = 5_000) -> None:
         """Faults and people stop, all work ends, the books are compared."""
-        # Nothing but the nightly comparison would tell of a dispute whose every webhook was lost.
-        self.world.stripe_tells_everything_again()
+        if self.world.met["webhook lost"]:
+            # Nothing but the nightly comparison would tell of a dispute whose every webhook was lost.
+            self.world.stripe_tells_everything_again()
         self.world.on_mail = lambda _mail: None
         self.world.on_meeting = lambda _busy: None
         self.world.conclude(most_steps)

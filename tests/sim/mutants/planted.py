@@ -79,7 +79,11 @@ def evidence_without_rank() -> Iterator[None]:
     ) -> tuple[Write, ...]:
         return real(books, replace(attempt, state=AttemptState.STARTED), evidence, practice, now)
 
-    with patch.object(settle_payment, "settle", take_it_all), patch.object(charge_autopay, "settle", take_it_all):
+    with (
+        patch.object(settle_payment, "settle", take_it_all),
+        patch.object(settle_payment, "FOR_GOOD", frozenset()),
+        patch.object(charge_autopay, "settle", take_it_all),
+    ):
         yield
 
 
