@@ -121,9 +121,9 @@ class Hold(Asleep):
         return Key(holds_pk(self.practice), f"HOLD#{segment(self.hold_id)}#")
 
 
-WATCHED_FOR = timedelta(hours=24)
-"""A body that nobody has checked by then is woken: each nightly reconciliation checks all that came before it, so this
-happens only where a night was missed."""
+WATCHED_FOR = timedelta(hours=26)
+"""A body that nobody has checked by then is woken: each nightly reconciliation checks all that came until an hour
+before it, so this happens only where a night was missed."""
 
 
 @dataclass(frozen=True)

@@ -507,12 +507,23 @@ def test_a_body_of_which_nothing_is_missing_rests_and_stays_as_it_is() -> None:
     assert story.store.get(body.key) == body
 
 
+def test_a_body_that_came_minutes_before_a_night_is_looked_at_by_the_next() -> None:
+    story = watched()
+    story.until(FIRST_NIGHT - timedelta(minutes=4))
+    billed(story)
+    tonight(story)
+    assert story.reconciliation.last.bodies == 0
+    tonight(story)
+    last = story.reconciliation.last
+    assert (last.bodies, last.claims, last.accounts) == (1, 1, 1)
+
+
 def test_a_body_is_looked_at_even_where_no_night_comes() -> None:
     story = Story(BY_HAND)
     story.loses = {FactKind.CLAIM_RESULT_RECEIVED}
     billed(story)
     story.loses = set()
-    story.forward(hours=25)
+    story.forward(hours=27)
     assert story.mails == ["invoice"]
     story.forward(hours=5)
     (body,) = [row for row in story.store.rows() if isinstance(row, StoredBody)]
