@@ -55,6 +55,10 @@ MAY: dict[str, set[str]] = {
         *(READ_ROW, READ_ROWS, QUERY, WRITE, CHECK),
         *(LINK, KEEP_MAIL, READ_MAIL, SEND_MAIL, receive("send_email")),
     },
+    "reconcile": {
+        *(READ_ROW, READ_ROWS, QUERY, WRITE, CHANGE, CHECK, DUE),
+        *(STRIPE, receive("reconcile"), *map(send, WORK_QUEUES)),
+    },
     "receive_stripe": {READ_ROW, WRITE, WEBHOOK},
     "settle_payment": {READ_ROW, QUERY, WRITE, CHECK, STRIPE, receive("settle_payment")},
     "receive_mail_events": {READ_ROW, QUERY, WRITE, give_up("receive_mail_events")},

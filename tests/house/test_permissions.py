@@ -11,6 +11,7 @@ import pytest
 
 from infra import build
 from infra.local.cloud import WORK_QUEUES
+from tests.e2e.test_least_privilege import MAY
 from tests.house.reach import calls
 from tests.house.test_template import camel, of_type, template
 
@@ -123,3 +124,8 @@ def test_only_aws_services_may_take_on_a_role_and_nothing_is_attached_but_tracin
         assert trusted["Principal"] in ({"Service": "lambda.amazonaws.com"}, {"Service": "scheduler.amazonaws.com"})
         for attached in role.get("ManagedPolicyArns", []):
             assert attached["Fn::Sub"].endswith("policy/AWSXRayDaemonWriteAccess"), name
+
+
+def test_what_is_tried_on_the_local_cloud_covers_every_function() -> None:
+    """A new verb without a row there would be found minutes later only."""
+    assert set(MAY) == set(build.VERBS)
