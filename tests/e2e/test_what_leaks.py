@@ -48,6 +48,7 @@ TYPED = {
     "a query": "QZX7-in-a-query",
     "a browser": "QZX7-Browser/1.0",
     "a broken body": "QZX7-broken-body",
+    "a reason of staff's": "QZX7 was the wrong therapist",
 }
 CARDS = {"a card number": A_CARD, "a card number in groups": "4242 4242 4242 4242"}
 
@@ -92,6 +93,11 @@ def planted(kindbill: Kindbill, cloud: Cloud) -> Planted:
     _nonsense(kindbill, file)
     kindbill.forward("48h")
     assert client.taken() == [62_50]
+    (paid,) = client.account()["payments"][0]["invoice_ids"]
+    reason = {"reason": TYPED["a reason of staff's"], "amount": 10_00}
+    key = {"idempotency-key": TYPED["an idempotency key"]}
+    kindbill.do("POST", f"/v1/invoices/{paid}/refunds", "practice", json=reason, headers=key)
+    kindbill.settle()
     client.card_behaves("lost_card")
     kindbill.decide(Decision(claims[1], 212_50, 40_00, procedure=CARE["procedure"], service_date=CARE["service date"]))
     kindbill.forward("49h")
