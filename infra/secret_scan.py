@@ -64,7 +64,8 @@ def scan(root: Path, names: Sequence[str]) -> Found:
     ours = {"name": KindbillKey.__name__, "path": Path(__file__).as_uri()}
     with transient_settings({"plugins_used": [*detectors, ours], "filters_used": FILTERS}):
         found = SecretsCollection(root=str(root))
-        found.scan_files(*names)
+        for name in names:  # one by one: its pool of processes forks, which a process with threads must not
+            found.scan_file(name)
     listed: Found = {}
     for name, secret in found:
         if secret.type == KeywordDetector.secret_type and name.startswith(ONLY_NAMES):
