@@ -117,7 +117,8 @@ def amounts_follow_from_entries(rows: AccountRows) -> Iterator[Broken]:
             posted[entry.book, entry.item] += entry.amount
     for place in (expected := _by_rows(books)).keys() | {p for p in posted if p[0] == Book.RECEIVABLE}:
         if posted[place] != expected.get(place, 0):
-            yield Broken(2, name, f"{place} is {posted[place]} by its entries, {expected.get(place, 0)} by its rows")
+            of = " ".join(place).strip()
+            yield Broken(2, name, f"{of} is {posted[place]} by its entries, {expected.get(place, 0)} by its rows")
     yield from _shares_add_up(books)
 
 
