@@ -26,7 +26,7 @@ Json = dict[str, Any]
 BODY_PROBLEMS: Final = (400, 413, 415, 422)
 KEY_PROBLEMS: Final = (401, 403)
 TOO_MANY: Final = 429
-"""Of the front door, before any function: docs/decisions/0007."""
+"""Of the front door, before any function: docs/decisions/0011."""
 BUSY: Final = 503
 
 
