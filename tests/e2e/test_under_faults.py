@@ -5,6 +5,7 @@ Four people live through each kind of fault together: one in autopay, one who pa
 card is declined first. Which call meets which fault is written down; one more life is a mix that a seed decides.
 """
 
+import json
 import os
 import random
 from collections.abc import Callable, Iterator
@@ -24,8 +25,10 @@ from tests.e2e.kindbill import ZONE, Client, Json, Kindbill
 from tests.e2e.launch import Launched
 from tests.functions.serve_client.html import parsed
 
-GONE_S = 2
+GONE_S = 3
 """How long the message of a function that dies stays away here; on AWS six times the function's time-out."""
+PATIENCE = 100
+"""How often such a message comes before it is given up: on a busy machine a start may take longer than that."""
 TRIES = 8
 REDRIVES = 3
 ALWAYS = 10**6
@@ -47,9 +50,11 @@ class Faulty:
         """For a while, what a dead function was working on comes back while a test can wait for it."""
         with ExitStack() as after:
             for verb in WORK_QUEUES:
-                url, name = self.cloud.queue_url(verb), "VisibilityTimeout"
-                before = self.cloud.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"]
-                self.cloud.sqs.set_queue_attributes(QueueUrl=url, Attributes={name: str(GONE_S)})
+                url, names = self.cloud.queue_url(verb), ["VisibilityTimeout", "RedrivePolicy"]
+                before = self.cloud.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+                patient = json.loads(before["RedrivePolicy"]) | {"maxReceiveCount": PATIENCE}
+                soon = {"VisibilityTimeout": str(GONE_S), "RedrivePolicy": json.dumps(patient)}
+                self.cloud.sqs.set_queue_attributes(QueueUrl=url, Attributes=soon)
                 after.callback(self.cloud.sqs.set_queue_attributes, QueueUrl=url, Attributes=before)
             yield
 
