@@ -19,6 +19,8 @@ class Key(NamedTuple):
 
 def segment(text: str) -> str:
     """Make outside text safe inside a key: `#` is the delimiter, `%` the escape."""
+    if "#" not in text and "%" not in text:
+        return text  # nearly all; a key is made for each row that is looked at
     return text.replace("%", "%25").replace("#", "%23")
 
 

@@ -40,7 +40,7 @@ class Processor:
         def decide(_ports: dict[str, Any]) -> str:
             self._tray[form].append(result)
             if len(self._tray[form]) == 1:
-                soon = timedelta(days=2) * self._rng.random() ** 4
+                soon = timedelta(days=3) * self._rng.random() ** 2
                 empty = Thing("payer", f"sends what is in its {form} tray", lambda _ports: self._empty(form))
                 self._world.at(self._world.now + soon, empty)
             return f"leaves {result.patient_responsibility}, {result.status}"

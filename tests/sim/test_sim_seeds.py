@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.sim.run import live, run_seed
+from tests.sim.year import Month, grew
 
 SEEDS = range(1, 301)
 CHUNK = 25
@@ -75,3 +76,11 @@ def _lives_elsewhere(hash_seed: str, seeds: str) -> str:
     found = re.search(r"^trace ([0-9a-f]{16})$", ended.stdout, re.MULTILINE)
     assert found, ended.stdout
     return found[1]
+
+
+def test_memory_that_grows_with_the_year_is_told_and_a_little_more_is_not() -> None:
+    def year(*beside: int) -> list[Month]:
+        return [Month(1, 1.0, 1, 1, 1.0, blocks) for blocks in beside]
+
+    assert not grew(year(90, 100, 98, 101, 104, 110))
+    assert grew(year(90, 100, 98, 110, 130, 150))

@@ -33,7 +33,7 @@ from tests.sim.staff import Staff
 from tests.sim.world import World
 
 PRACTICE = "riverbend"
-NIGHTS_IN_ONE_LIFE_OF = 4
+NIGHTS_IN_ONE_LIFE_OF = 8
 """A life with nightly reconciliation costs twice as much as one without: one in so many has it."""
 CLIENT = re.compile(r"\bclient_\d+(?=#|\b)")
 NAME, MAIL, PHONE, MEMBER = "Name Of", "@mail.example", "+12025550143", "MBR-"
@@ -82,7 +82,7 @@ class Workload:
         rng, start = self.rng, self.world.start
         for number in range(rng.randint(1, 3)):
             person = self.client(f"client_{number}")
-            for claim in range(rng.randint(1, 9)):
+            for claim in range(rng.randint(2, 12)):
                 arrives = start + timedelta(hours=3) + (self.ends - start) * 0.7 * rng.random()
                 self.claim(person, f"{person.client}_claim_{claim}", arrives)
         self._office()

@@ -11,7 +11,7 @@ What happens is drawn from `Random(seed)` and from nothing else: the same seed t
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -40,6 +40,7 @@ QUIET = frozenset(
     {"issue_invoice", "send_email", "receive_stripe", "receive_mail", "wake_due", "read_claims", "payer", "practice"}
 )
 """Steps that never talk to Stripe."""
+FOR_EVER = datetime.max.replace(tzinfo=UTC)
 DEEPEST = 2
 """How many writers may be inside each other's port calls."""
 WHOLE_WORLD_EVERY = 200
@@ -92,9 +93,9 @@ class World:
         """Put something on the agenda."""
         self._agenda.put(max(when, self.now), thing)
 
-    def step(self) -> bool:
-        """Let the next thing happen; False where nothing is left to do, ever."""
-        thing = self._next()
+    def step(self, by: datetime = FOR_EVER) -> bool:
+        """Let the next thing happen; False where nothing is left to do by then."""
+        thing = self._next(by)
         if thing is None:
             return False
         self.steps += 1
@@ -107,24 +108,17 @@ class World:
 
     def run_until(self, when: datetime) -> None:
         """Let everything happen up to and including that instant, and move the clock there."""
-        while (coming := self.next_at()) is not None and coming <= when:
-            if not self.step():
-                break
+        while self.step(by=when):
+            pass
         self.now = max(self.now, when)
         self.stripe.embedded.advance()
 
-    def next_at(self) -> datetime | None:
-        """When the next thing happens; None where nothing is left."""
-        coming = (self._sweep_at(), self.stripe.embedded.next_due(), self._agenda.first_at())
-        moments = [at for at in coming if at is not None]
-        return max(min(moments), self.now) if moments else None
-
-    def _next(self) -> Thing | None:
+    def _next(self, by: datetime) -> Thing | None:
         while True:
             sweep_at, stripe_at = self._sweep_at(), self.stripe.embedded.next_due()
             moments = (sweep_at, stripe_at, self._agenda.first_at())
             first = min((at for at in moments if at is not None), default=None)
-            if first is None:
+            if first is None or first > by:
                 return None
             self.now = max(self.now, first)
             if first == stripe_at:
