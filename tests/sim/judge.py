@@ -20,6 +20,7 @@ from billing.invariants import (
     disputes_are_stripes,
     leaks,
     nothing_is_overdue,
+    nothing_taken_in_excess,
     only_patient_responsibility_is_billed,
     payments_are_stripes,
     refunds_are_stripes,
@@ -30,7 +31,7 @@ from billing.issuing import hold_id
 from billing.notice import Letter, NoticeKind, Posting
 from billing.policy import Practice
 from billing.ports import Check, Conflict, Insert, Record, Write
-from billing.reconciliation import FINDINGS_PK, Finding, Reconciliation
+from billing.reconciliation import FINDINGS_PK, RECONCILIATION_KEY, Finding, Reconciliation
 from tests.fakes.store import MemoryStore
 from tests.sim.stripe_side import withdrawn
 from tests.sim.trace import Trace
@@ -153,7 +154,8 @@ class Judge:
             self.check_claim(practice, claim, concluded=concluded)
         if concluded:
             store = self._world.store
-            due = (item for shard in range(store.shards) for item in store.due(shard, self._world.now, 100))
+            every = (item for shard in range(store.shards) for item in store.due(shard, self._world.now, 100))
+            due = (item for item in every if item.key != RECONCILIATION_KEY)  # its last night is yet to come
             self.require(nothing_is_overdue(due, self._world.now, OVERDUE_AFTER))
 
     def _check_stripe(self, practice: str, client: str, *, concluded: bool) -> None:
@@ -183,6 +185,7 @@ class Judge:
             rows, recently = self.account(practice, client), self._world.now - RECENT
             since = max(self._policy_since or recently, recently)
             self.require(check_account(rows, self.practice(practice), since))
+            self.require(nothing_taken_in_excess(rows.books))
 
     def check_claim(self, practice: str, claim_id: str, *, concluded: bool) -> None:
         """Invariants 6 and 11, on one claim."""

@@ -10,7 +10,7 @@ from billing import invariants
 from billing.claim_state import ClaimState, Hold, ReceivedResult
 from billing.facts import FactKind
 from billing.ids import Key, claim_pk
-from billing.invariants import AccountRows, StripePayment, check_account
+from billing.invariants import AccountRows, StripePayment, check_account, nothing_taken_in_excess
 from billing.ledger import Book, Entry
 from billing.notice import NoticeKind
 from billing.payment import AttemptKind, AttemptState, Part
@@ -51,7 +51,8 @@ def rows(stage: Stage) -> AccountRows:
 
 
 def _broken(stage: Stage, rows: AccountRows) -> set[int]:
-    return {finding.invariant for finding in check_account(rows, stage.world.judge.practice("riverbend"))}
+    found = [*check_account(rows, stage.world.judge.practice("riverbend")), *nothing_taken_in_excess(rows.books)]
+    return {finding.invariant for finding in found}
 
 
 def _invoice(rows: AccountRows, **changes: object) -> AccountRows:

@@ -8,10 +8,13 @@ from billing.facts import FactKind, Message
 from billing.ids import Key, claim_pk
 from billing.invoice import Status
 from billing.notice import NoticeKind
+from billing.ports import Insert
+from billing.reconciliation import FINDINGS_PK, armed
 from functions.issue_invoice import flow
 from functions.receive_mail_events.report import Trouble
 from functions.serve_client import flow as pay_page
 from functions.serve_client.hosted import start_payment
+from functions.serve_practice.flow import change_policies
 from tests.sim.scenarios.stage import Stage
 from tests.sim.workload import PRACTICE
 
@@ -156,3 +159,20 @@ def test_a_no_while_a_charge_was_under_way_is_not_forgotten_when_the_client_agre
     assert stage.tried("client_who_says_no_and_yes") == []
     assert stage.mails("client_who_says_no_and_yes", NoticeKind.REMINDER)
     stage.ends_well()
+
+
+def test_a_charge_is_not_called_too_early_because_the_practice_wants_longer_notices_since() -> None:
+    """Seeds with a practice that changes its mind. The night judged the morning's charge by the policy of the evening:
+    every practice that asked for longer notices would have read of charges without a notice old enough."""
+    stage = Stage()
+    stage.client("client_on_autopay", autopay=True)
+    stage.world.store.commit(Insert(armed(stage.world.now)))
+    stage.owes("client_on_autopay", 62_50)
+    stage.forward(hours=48, minutes=5)
+    assert stage.taken("client_on_autopay") == [62_50]
+    longer = lambda policy: replace(policy, minimum_notice_hours=72)  # noqa: E731
+    stage.does("practice", lambda ports: change_policies(ports["store"], PRACTICE, longer) and None)
+    stage.world.judge.policy_changed()
+    stage.forward(days=2)
+    assert stage.world.nights.number >= 2
+    assert stage.world.store.partition(FINDINGS_PK) == []
