@@ -28,7 +28,7 @@ from billing.invariants import (
 )
 from billing.invoice import Invoice
 from billing.issuing import hold_id
-from billing.notice import Letter, NoticeKind, Posting
+from billing.notice import Letter, Posting
 from billing.policy import Practice
 from billing.ports import Check, Conflict, Insert, Record, Write
 from billing.reconciliation import FINDINGS_PK, RECONCILIATION_KEY, Finding, Reconciliation
@@ -124,10 +124,7 @@ class Judge:
             return
         pk = account_pk(posting.practice, posting.client)
         invoices = (self._world.store.get(Key(pk, f"INVOICE#{i}#")) for i in posting.invoice_ids)
-        # A sending that is taken up again keeps what its first try may have been about; the letter says what it is now.
-        named = {item.on for item in letter.items} if letter.kind is NoticeKind.REMINDER else None
-        meant = (i for i in invoices if isinstance(i, Invoice) and (named is None or i.issued_at in named))
-        then_paid = (i for i in meant if self._settled.get(i.key, began + 1) <= began)
+        then_paid = (i for i in invoices if isinstance(i, Invoice) and self._settled.get(i.key, began + 1) <= began)
         self.require(asks_for_what_is_paid(letter.kind, then_paid))
 
     # ---- what stands ----
