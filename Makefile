@@ -33,8 +33,8 @@ check: .venv/.synced ## lint, format, types, import contracts, template, secrets
 	.venv/bin/pip-licenses --summary
 	$(PY) -m infra.audit --if-online
 
-sim: .venv/.synced ## simulated lives: SEEDS=200 of them, SEED=7 again with its trace, or YEAR=1 of a thousand clients
-	$(PY) -m tests.sim $(if $(YEAR),--year,$(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200)))
+sim: .venv/.synced ## simulated lives: SEEDS=200 of them, SEED=7 again with its trace, YEAR=1 of a thousand clients, MUTANTS=1
+	$(PY) -m $(if $(MUTANTS),tests.sim.mutants,tests.sim $(if $(YEAR),--year,$(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200))))
 
 bench: .venv/.synced ## what speed and cost are, as ratios and exact counts; JSON on the last line
 	$(PY) -m bench

@@ -46,12 +46,14 @@ class Agenda:
         """The next thing, off the agenda."""
         return heapq.heappop(self._heap)[2]
 
-    def take_near(self, rng: Random, how_near: int = 6) -> Thing | None:
-        """One of the next few things, off the agenda; None where nothing is left."""
+    def take_near(self, rng: Random, queue: str, how_near: int = 6) -> Thing | None:
+        """One of the next few things, off the agenda, more likely a message of that queue; None where nothing is
+        left."""
         near = heapq.nsmallest(how_near, self._heap, key=lambda entry: entry[:2])
         if not near:
             return None
-        entry = rng.choice(near)
+        alike = [entry for entry in near if queue and entry[2].queue == queue]
+        entry = rng.choice(alike if alike and rng.random() < 0.5 else near)
         self._heap.remove(entry)
         heapq.heapify(self._heap)
         return entry[2]

@@ -19,13 +19,14 @@ from billing.notice import NoticeKind
 from billing.payment import Attempt, AttemptState
 from billing.staff_action import Deed
 from functions.change_invoice.flow import Order
+from tests.sim.tries import judge_tries
 
 if TYPE_CHECKING:
     from tests.sim.world import World
 
 Did = tuple[Deed, str, str, int]
 """A change that staff were told is done: what, the client, the invoice, the cents it is about."""
-UNDER_WAY = timedelta(minutes=2)
+UNDER_WAY = timedelta(seconds=5)
 """A charge that was being sent when a client said stop may still arrive; one sent later than this may not."""
 NOTICE = timedelta(hours=4)
 SMALLEST = 50
@@ -83,7 +84,11 @@ class Auditor:
                 str(f.data["invoice_id"]): f.at for f in account.facts if f.kind == FactKind.INVOICE_PUT_IN_REVIEW
             }
             self._bounced = {f.item: f.at for f in account.facts if f.kind == FactKind.NOTICE_BOUNCED}
-            for intent in self._world.stripe.intents_of(self._practice, client):
+            self._judge_autopay(client, books)
+            theirs = list(self._world.stripe.intents_of(self._practice, client))
+            for wrong in judge_tries(account, theirs, self._world.judge.practice(self._practice)):
+                self._fail(client, wrong)
+            for intent in theirs:
                 known = intent["metadata"]
                 if "consent" in known:
                     attempt = books.attempt(int(known["attempt"]))
@@ -112,6 +117,13 @@ class Auditor:
         for fact in account.facts:
             if fact.kind == FactKind.INVOICE_JOINED_AUTOPAY:
                 self._frozen.pop(str(fact.data["invoice_id"]), None)
+
+    def _judge_autopay(self, client: str, books: Books) -> None:
+        """Autopay is on only where the client's last word was yes (LAW-7)."""
+        never = datetime.min.replace(tzinfo=UTC)
+        yes, no = (max(when[client], default=never) for when in (self.agreed, self.turned_off))
+        if books.account.autopay and yes + UNDER_WAY < no:
+            self._fail(client, f"has autopay on, agreed to at {yes} and turned off at {no}")
 
     def _judge_steady(self, client: str, account: AccountRows) -> None:
         """Who is enrolled with a good card has nothing left to pay of what was issued since."""

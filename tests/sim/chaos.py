@@ -95,6 +95,9 @@ class Trouble:
 
         self._rng, self._weather, self._meet, self._arm = rng, weather, meet, arm
         self._crash_at = moment(weather.crash)
+        # The worst moments are the two around a call to Stripe: what was written and not sent, sent and not written.
+        at_stripe = about_money and self._crash_at >= 0 and rng.random() < 0.6
+        self._crash_at_stripe = rng.choice(("before", "after")) if at_stripe else ""
         self._meet_at = moment(weather.meet) if meet else -1
         self._throttle_at = moment(weather.throttle)
         self._directions = directions
@@ -107,6 +110,7 @@ class Trouble:
         if self._directions:
             self._directions.pop(f"before {port}.{method}", _nothing)()
         if port == "cards":
+            self._end_here_if("before")
             if self._rng.random() < self._weather.stripe:
                 self._arm(self._rng.choice(STRIPE_FAULTS), self._rng.randint(1, 4))
         elif self._throttle_at in (self._half_steps - 1, self._half_steps):
@@ -117,7 +121,14 @@ class Trouble:
         """A call was made; its answer is about to be used."""
         if self._directions:
             self._directions.pop(f"after {port}.{method}", _nothing)()
+        if port == "cards":
+            self._end_here_if("after")
         self._happen()
+
+    def _end_here_if(self, moment: str) -> None:
+        if self._crash_at_stripe == moment:
+            self._met["crash"] += 1
+            raise Crash
 
     def _happen(self) -> None:
         half_step = self._half_steps

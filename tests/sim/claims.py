@@ -32,7 +32,7 @@ def _result(claim: SubmittedClaim, owed: int, **changes: Any) -> ClaimResult:
     shares = (Adjustment("PR", "3", copay), Adjustment("PR", "1", owed - copay))
     adjustments = (discount, *(share for share in shares if share.amount))
     made = decided(*adjustments, charged=claim.charged, claim_id=claim.claim_id, payer_claim_id=f"P{claim.claim_id}")
-    lines = tuple(replace(line, procedure=PROCEDURE) for line in made.lines)
+    lines = tuple(replace(line, procedure=PROCEDURE, service_date=claim.service_date) for line in made.lines)
     return replace(made, **{"lines": lines, **changes})
 
 

@@ -4,12 +4,14 @@ It sees every commit (`WatchedStore`), every letter and every byte that leaves f
 single moment shows: when an invoice was settled.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NoReturn
 
+from billing.account import Account
 from billing.claim_state import ClaimState, Hold, ReceivedResult
-from billing.ids import Key, account_pk, claim_pk, facts_pk, holds_pk, practice_key
+from billing.facts import Fact, FactKind, Message
+from billing.ids import Key, account_key, account_pk, claim_pk, facts_pk, holds_pk, practice_key
 from billing.invariants import (
     CLOCKS_DIFFER,
     AccountRows,
@@ -29,6 +31,7 @@ from billing.invariants import (
 from billing.invoice import Invoice
 from billing.issuing import hold_id
 from billing.notice import Letter, Posting
+from billing.payment import Attempt, AttemptKind
 from billing.policy import Practice
 from billing.ports import Check, Conflict, Insert, Record, Write
 from billing.reconciliation import FINDINGS_PK, RECONCILIATION_KEY, Finding, Reconciliation
@@ -41,6 +44,10 @@ if TYPE_CHECKING:
 
 RECENT = timedelta(days=3)
 """A charge is judged by what allowed it until it is so old; all that is written once and cannot change."""
+IN_A_ROW = 3
+"""Failed charges that end autopay (AUTO-8)."""
+LEASE = timedelta(minutes=4, seconds=50)
+"""What is woken is left alone for so long (five minutes, on clocks that do not agree)."""
 OVERDUE_AFTER = timedelta(hours=1)
 """Invariant 10's bound once faults have stopped."""
 
@@ -88,6 +95,8 @@ class Judge:
         self._touched_claims: set[tuple[str, str]] = set()
         self._settled: dict[Key, int] = {}
         self._policy_since: datetime | None = None
+        self._noted: dict[Key, int] = {}
+        self._woken: dict[Key, tuple[int, datetime]] = {}
 
     # ---- what passes by ----
 
@@ -95,6 +104,12 @@ class Judge:
         """A row was written in that commit."""
         if changed:
             self.require(written_once(record))
+        if isinstance(record, Account) and record.autopay and record.failed_charges >= IN_A_ROW:
+            self.fail(f"autopay of {record.client} stays on after {record.failed_charges} charges in a row failed")
+        if isinstance(record, Attempt) and not changed:
+            self._relies_on_its_account(record)
+        if isinstance(record, Fact) and record.kind in (FactKind.NOTICE_SENT, FactKind.NOTICE_BOUNCED):
+            self._noted.setdefault(Key(key.pk, record.item), commit)
         if key.pk[0] in "AF":
             self._touched_accounts.add((record.practice, record.client))  # type: ignore[attr-defined]
         elif key.pk[0] == "C":
@@ -110,6 +125,24 @@ class Judge:
         """The practice chose something else: every charge up to now was judged by what it chose before."""
         self._policy_since = self._world.now + CLOCKS_DIFFER
 
+    def _relies_on_its_account(self, attempt: Attempt) -> None:
+        """Consent and card of a charge are the account's in the very commit that writes it."""
+        account = self._world.store.get(account_key(attempt.practice, attempt.client))
+        assert isinstance(account, Account)
+        now = (account.autopay, account.consent_id, account.default_card)
+        if attempt.channel is AttemptKind.AUTOPAY and now != (True, attempt.consent_id, attempt.card_id):
+            self.fail(f"{attempt.attempt_id} relies on an account that was changed before it was written: {now}")
+
+    def woken(self, messages: Iterable[tuple[str, Message]]) -> Iterator[tuple[str, Message]]:
+        """What a sweep sends: a row that nobody has changed is not woken again before its lease has run out."""
+        for verb, message in messages:
+            row, now = self._world.store.get(message.key), self._world.now
+            version, last = self._woken.get(message.key, (0, now - LEASE))
+            if row is not None and row.version == version and now - last < LEASE:
+                self.fail(f"{message.kind} {message.key} is woken again within its lease, {now - last} after the last")
+            self._woken[message.key] = (row.version if row else 0, now)
+            yield verb, message
+
     def leaves_for_stripe(self, request: str) -> None:
         """A request on its way to Stripe: opaque ids and amounts only."""
         self.require(leaks("a request to Stripe", request, self.care_secrets))
@@ -120,6 +153,8 @@ class Judge:
         repeat what was true then."""
         words = (letter.card, letter.reason, letter.what_to_do, letter.practice_name, *(i.label for i in letter.items))
         self.require(leaks(f"a {letter.kind} mail", "\n".join(words), self.care_secrets))
+        if self._noted.get(posting.key, began + 1) <= began:
+            self.fail(f"a {letter.kind} mail is sent that was known to be sent, or to be refused")
         if repeated:
             return
         pk = account_pk(posting.practice, posting.client)

@@ -53,7 +53,7 @@ class Habits:
 @dataclass
 class Person:
     """A client. `card`: the number they type; `cap`: what they write as their limit, in dollars; `tabs`: the hosted
-    pages they were sent to, and whether they agreed to autopay on the way."""
+    pages they were sent to, and when they agreed to autopay on the way, if they did."""
 
     world: World
     auditor: Auditor
@@ -66,7 +66,7 @@ class Person:
     card: str = GOOD_CARD
     cap: str = ""
     on_page: "Callable[[Person], None]" = lambda _person: None
-    tabs: list[tuple[str, bool]] = field(default_factory=list)
+    tabs: list[tuple[str, datetime | None]] = field(default_factory=list)
 
     # ---- what a mail makes them do ----
 
@@ -205,27 +205,28 @@ class Person:
     def _looks_at(self, answer: object, *, enrol: bool) -> str:
         assert isinstance(answer, SeeOther), f"{self.client} expected a hosted page, and got {answer}"
         session, rng = answer.location.rpartition("/")[2], self.rng
-        self.tabs.append((session, enrol))
+        agreed_at = self.world.now if enrol else None
+        self.tabs.append((session, agreed_at))
         self.on_page(self)
         if rng.random() < self.habits.walks_away:
             return "walks away from the open page"
+        if enrol and rng.random() < self.habits.turns_off:
+            self.later(self.world.now + timedelta(seconds=10), "turns autopay off in another tab", self.turn_off)
         pays_at = self.world.now + timedelta(seconds=20) + timedelta(minutes=40) * rng.random() ** 4
         if rng.random() < self.habits.mistypes:
-            self._tab(pays_at, session, "4000000000000002", enrol=False)
+            self.world.at(pays_at, self.submits(session, "4000000000000002", None))
             pays_at += timedelta(minutes=1)
-        self._tab(pays_at, session, self.card, enrol=enrol)
+        self.world.at(pays_at, self.submits(session, self.card, agreed_at))
         return "on Stripe's page"
 
-    def _tab(self, when: datetime, session: str, number: str, *, enrol: bool) -> None:
-        self.world.at(when, self.submits(session, number, enrol=enrol))
-
-    def submits(self, session: str, number: str, *, enrol: bool) -> Thing:
-        """Press Stripe's button in that tab."""
+    def submits(self, session: str, number: str, agreed_at: datetime | None) -> Thing:
+        """Press Stripe's button in that tab. What was agreed to on our form counts from then, if the page is finished:
+        a no in between is the later word (LAW-7)."""
 
         def submit(_ports: dict[str, Any]) -> str:
             outcome = self.world.stripe.embedded.complete_checkout(session, number=number)
-            if outcome.status == "complete" and enrol and number != HEALTH_CARD:
-                self.auditor.agreed[self.client].append(self.world.now)
+            if outcome.status == "complete" and agreed_at is not None and number != HEALTH_CARD:
+                self.auditor.agreed[self.client].append(agreed_at)
             return outcome.status
 
         return Thing(self.client, f"submits Stripe's page {session}", submit)
@@ -235,12 +236,12 @@ class Person:
         invoices = [i.invoice_id for i in self._books().invoices if i.open_amount]
         wanted = self.rng.choice([ALL, *invoices])
         what = self.rng.random()
-        if self.tabs and what < 0.4:
-            session, enrol = self.tabs[-1]
-            return self.submits(session, self.card, enrol=enrol)
-        if what < 0.7 or wanted == ALL:
+        if self.tabs and what < 0.3:
+            session, agreed_at = self.tabs[-1]
+            return self.submits(session, self.card, agreed_at)
+        if what < 0.6:
             return Thing(self.client, f"pays {wanted} at this moment", lambda ports: self.pay(ports, wanted))
-        if what < 0.85:
+        if what < 0.8 and wanted != ALL:
             return Thing(self.client, f"stops {wanted} at this moment", lambda ports: self.stop(ports, wanted))
         return Thing(self.client, "turns autopay off at this moment", self.turn_off)
 

@@ -38,6 +38,8 @@ NIGHTS_IN_ONE_LIFE_OF = 8
 CLIENT = re.compile(r"\bclient_\d+(?=#|\b)")
 NAME, MAIL, PHONE, MEMBER = "Name Of", "@mail.example", "+12025550143", "MBR-"
 """What every name, address, number and membership has in it: none of it may leave for Stripe."""
+CLIENTS = ("client_1", "client_10", "client_2")
+"""The first is the beginning of the second: a key that ended without its delimiter would mix them up."""
 STARTS = (date(2026, 2, 27), date(2026, 6, 10), date(2026, 10, 22))
 """The first and last lie days before a change of daylight saving time."""
 ZONES = ("America/Los_Angeles", "America/New_York", "America/Phoenix")
@@ -81,9 +83,10 @@ class Workload:
         """Let it all happen, then let all work end, then compare the books."""
         rng, start = self.rng, self.world.start
         for number in range(rng.randint(1, 3)):
-            person = self.client(f"client_{number}")
+            person, arrives = self.client(CLIENTS[number]), start
             for claim in range(rng.randint(2, 12)):
-                arrives = start + timedelta(hours=3) + (self.ends - start) * 0.7 * rng.random()
+                if not claim or rng.random() >= 0.3:  # else it is decided together with the one before
+                    arrives = start + timedelta(hours=3) + (self.ends - start) * 0.7 * rng.random()
                 self.claim(person, f"{person.client}_claim_{claim}", arrives)
         self._office()
         self.world.run_until(self.ends)
@@ -169,7 +172,7 @@ class Workload:
         if steady:
             person.cap = "100000.00"
             self.auditor.steady.add(client)
-        elif rng.random() < 0.2:
+        elif rng.random() < 0.3:
             rng.choice((world.mailbox.dead_addresses, self.bouncing)).add(email)
         if not steady:
             self._mishaps(person)

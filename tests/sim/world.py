@@ -176,7 +176,7 @@ class World:
         again_at = thing.failed(thing, outcome) if outcome == "crash" or outcome.startswith("again") else None
         if again_at is not None:
             self.at(again_at, thing)
-        if outcome == "crash" and self.rng.random() < 0.4:
+        if outcome == "crash" and self.rng.random() < 0.6:
             self._meanwhile(thing)
         thing.then(outcome)
         self._relay()
@@ -196,7 +196,7 @@ class World:
         other = self.on_meeting(busy) if dice < 0.5 else None
         if other is None and busy.queue and dice < 0.7:
             other = Thing(busy.actor, busy.label, busy.act)
-        other = other or self._agenda.take_near(self.rng)
+        other = other or self._agenda.take_near(self.rng, busy.queue)
         if other is not None:
             self._do(other, depth)
 
@@ -243,11 +243,13 @@ class World:
     def _redelivery(self, queue: Queue, thing: Thing, outcome: str) -> datetime:
         """When the message is seen again; after its last receive it waits in the dead letters for a person."""
         thing.receives += 1
-        if thing.receives >= queue.receives:
+        # Batch-mates that crash use up the receives of a message that did nothing wrong.
+        poisoned = outcome == "crash" and not self.calm and self.rng.random() < 0.3
+        if thing.receives >= queue.receives or poisoned:
             thing.receives = 0
             self.dead += 1
             self.met["dead letter"] += 1
-            return self.now + (timedelta(minutes=1) if self.calm else timedelta(hours=1 + 71 * self.rng.random()))
+            return self.now + (timedelta(minutes=1) if self.calm else self._until_redriven())
         if outcome != "crash":
             return self.now + timedelta(seconds=min(2 ** (thing.receives - 1), 60))
         # The whole invocation ended: the other records of its batch stay hidden as long.
@@ -256,6 +258,11 @@ class World:
             mate.receives = min(mate.receives + 1, queue.receives - 1)
             mate.hidden_until = self.now + queue.visibility
         return self.now + queue.visibility
+
+    def _until_redriven(self) -> timedelta:
+        """A person looks at dead letters the next day, or some time in three days."""
+        hours = 19 + 8 * self.rng.random() if self.rng.random() < 0.5 else 1 + 71 * self.rng.random()
+        return timedelta(hours=hours)
 
     # ---- the clock that wakes ----
 
@@ -288,7 +295,8 @@ class World:
         return Thing("wake_due", label, lambda ports: self._sweep(ports["store"]))
 
     def _sweep(self, store: Store) -> str:
-        swept = wake.run(store=store, send=self.send, shards=wiring().shards, seconds_left=lambda: 60.0, now=self.clock)
+        send = lambda messages: self.send(self.judge.woken(messages))  # noqa: E731
+        swept = wake.run(store=store, send=send, shards=wiring().shards, seconds_left=lambda: 60.0, now=self.clock)
         return f"woke {swept.woken}"
 
     # ---- Stripe's word ----
