@@ -42,7 +42,8 @@ CHECKS = [
 ]
 EXAMPLES = int(os.environ.get("KINDBILL_API_EXAMPLES", "12"))
 """Requests per operation, kind of request and key; nights may want thousands."""
-SUCCEEDED: set[str] = set()
+NEVER_SEEN = "GET /v1/receipts/{receipt_id}"
+"""The one call of which no request here succeeds: a receipt is shown where it comes from (test_file_to_receipt.py)."""
 INVOICE = invoice(62_50, invoice_id("riverbend", "ana", "claim", "claim_1"))
 PAID = invoice(62_50, invoice_id("riverbend", "ana", "claim", "claim_2"), paid=62_50)
 PAYMENT = Attempt(
@@ -138,21 +139,15 @@ def test_the_api_answers_as_its_document_says(label: str, mode: GenerationMode) 
         headers = {"Authorization": keys[key]} if keys[key] else {}
         reply = case.call_and_validate(checks=CHECKS, headers=headers)
         answered.append(reply.status_code)
-        if reply.status_code < 300:
-            SUCCEEDED.add(label)
 
     run()
     assert answered, "no request was made"
+    if mode is GenerationMode.POSITIVE and label != NEVER_SEEN:
+        assert any(status < 300 for status in answered), "its good answers were compared with nothing"
 
 
 def _leads_to(pattern: str, path: str) -> bool:
     return re.fullmatch(re.sub(r"{\w+}", "[^/]+", pattern), path) is not None
-
-
-def test_every_call_succeeded_at_least_once() -> None:
-    """Else its good answers were compared with nothing. What receipts look like is shown where they come from."""
-    if SUCCEEDED:  # run alone, there is nothing to look back at
-        assert set(OPERATIONS) - SUCCEEDED == {"GET /v1/receipts/{receipt_id}"}
 
 
 def _known(label: str) -> dict[str, str]:
