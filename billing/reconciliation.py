@@ -195,9 +195,9 @@ def ended(row: Reconciliation, counts: Counts, now: datetime) -> Reconciliation:
     )
 
 
-def asked_for(row: Reconciliation) -> Reconciliation:
-    """Somebody wants a run now: it is due at once."""
-    return replace(row, version=row.version + 1, wake_at=row.since)
+def asked_for(row: Reconciliation, now: datetime) -> Reconciliation:
+    """Somebody wants a run now: it is due at once, and no earlier, or its wake would look late."""
+    return replace(row, version=row.version + 1, wake_at=now)
 
 
 def done_slice(row: Reconciliation) -> DoneSlice:

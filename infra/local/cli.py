@@ -149,10 +149,12 @@ def _staff(arguments: argparse.Namespace, *, needs_practice: bool = True) -> tup
     if stage and needs_practice and not practice:
         raise CannotDo("--practice is needed")
     store = _cloud(stage).store()
-    if stage:
-        return store, practice, datetime.now(UTC)
-    now = datetime.fromisoformat(_local("GET", "/_local/clock")["now"])
-    return store, practice or _local("GET", "/_local/demo")["practice_id"], now
+    return store, practice if stage else practice or _local("GET", "/_local/demo")["practice_id"], _now(stage)
+
+
+def _now(stage: str | None) -> datetime:
+    """What time it is there."""
+    return datetime.now(UTC) if stage else datetime.fromisoformat(_local("GET", "/_local/clock")["now"])
 
 
 def _redrive(arguments: argparse.Namespace) -> int:
@@ -175,7 +177,7 @@ def _redrive(arguments: argparse.Namespace) -> int:
 
 def _reconcile(arguments: argparse.Namespace) -> int:
     cloud = _cloud(arguments.stage)
-    found = run_now(cloud, cloud.store())
+    found = run_now(cloud, cloud.store(), _now(arguments.stage))
     print_json(found)
     return 1 if any(finding["state"] == "open" for finding in found["findings"]) else 0
 

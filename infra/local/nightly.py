@@ -49,8 +49,8 @@ def _text(at: Any) -> str | None:
     return at.isoformat() if at else None
 
 
-def run_now(cloud: Cloud, store: Store) -> dict[str, Any]:
-    """Make a run due, wait until it is over, and tell what it found. Raises TimeoutError.
+def run_now(cloud: Cloud, store: Store, now: datetime) -> dict[str, Any]:
+    """Make a run due at `now`, the copy's own; wait until it is over; tell what it found. Raises TimeoutError.
 
     A copy that had practices before it had nights gets its first one so, which looks at everything.
     """
@@ -59,14 +59,14 @@ def run_now(cloud: Cloud, store: Store) -> dict[str, Any]:
         row = armed(LONG_AGO)
         store.commit(Insert(row))
     elif row.started_at is None:
-        store.commit(Update(asked_for(row)))
+        store.commit(Update(asked_for(row, now)))
     wanted = row.number if row.started_at else row.number + 1
     if cloud.endpoint:
         cloud.invoke("wake_due", {"source": "kindbill reconcile"})  # on AWS the next minute does it
     give_up = time.monotonic() + GIVE_UP_AFTER_S
     while time.monotonic() < give_up:
-        now = store.get(RECONCILIATION_KEY)
-        if isinstance(now, Reconciliation) and now.started_at is None and now.number >= wanted:
+        seen = store.get(RECONCILIATION_KEY)
+        if isinstance(seen, Reconciliation) and seen.started_at is None and seen.number >= wanted:
             return shown(store)
         time.sleep(LOOK_EVERY_S)
     raise TimeoutError("the run is not over after 15 minutes: look at the queue of reconcile and its dead letters")

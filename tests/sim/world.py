@@ -387,7 +387,7 @@ class World:
             self.judge.check_findings(self.nights)
 
     def _one_more_night(self) -> None:
-        self.store.commit(Update(asked_for(self.nights)))
+        self.store.commit(Update(asked_for(self.nights, self.now)))
         self._last_night = False
         while self.nights.started_at or self.nights.wake_at <= self.now:
             self.step()

@@ -407,7 +407,7 @@ def test_books_that_change_while_they_are_read_are_not_broken(monkeypatch: pytes
 
     monkeypatch.setattr(story.store, "partition", meanwhile)
     story.now = NOW + timedelta(minutes=2)
-    story.store.commit(Update(asked_for(story.reconciliation)))
+    story.store.commit(Update(asked_for(story.reconciliation, story.now)))
     story.wake()
     assert story.books.attempts[0].state is AttemptState.POSTED
     assert story.reconciliation.finished_at is not None
@@ -589,7 +589,8 @@ def test_a_night_reads_what_was_touched_and_not_what_is_stored(monkeypatch: pyte
 
 def test_somebody_may_ask_for_a_run_now() -> None:
     story = watched()
-    story.store.commit(Update(asked_for(story.reconciliation)))
+    story.store.commit(Update(asked_for(story.reconciliation, story.now)))
+    assert story.reconciliation.wake_at == story.now, "were it due before, its wake would look late"
     story.wake()
     assert story.reconciliation.number == 1
     assert story.reconciliation.wake_at == FIRST_NIGHT
