@@ -5,7 +5,7 @@ SimplePractice and Circle Medical disagree, the practice decides.
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from billing.ids import Key, practice_key, provider_key
 from billing.money import Cents
@@ -30,10 +30,40 @@ class OutsidePayments(StrEnum):
     RECORDED = "recorded"
 
 
+class AmountSource(StrEnum):
+    """What an invoice for an insured session is made from: the payer's answer, or an estimate before it (INV-2)."""
+
+    ADJUDICATED = "adjudicated"
+    ESTIMATE = "estimate"
+
+
+class Overpayment(StrEnum):
+    """Where money goes that a later claim result shows to be too much: back to the card that paid, or to what is open
+    (INV-3)."""
+
+    REFUND = "refund"
+    CREDIT = "credit"
+
+
+class TilDisclosure(StrEnum):
+    """Which Truth-in-Lending disclosure stands before a plan of more than four instalments; with none, there are no
+    such plans (PLAN-10)."""
+
+    STANDARD = "standard"
+    OWN = "own"
+    OFF = "off"
+
+
 @dataclass(frozen=True)
 class Policy:
-    """What a practice may choose. Days are dates in its time zone, hours are elapsed, money is cents."""
+    """What a practice may choose. Days are dates in its time zone, hours are elapsed, money is cents.
 
+    `til_text`: the practice's own disclosure, where `til_disclosure` is `own`.
+    """
+
+    amount_source: AmountSource = AmountSource.ADJUDICATED
+    overpayment: Overpayment = Overpayment.REFUND
+    eap_programmes: tuple[str, ...] = ("Optum Live & Work Well", "Optum Emotional Wellbeing Solutions")
     autopay_delay: AutopayDelay = AutopayDelay.AFTER_NOTICE
     autopay_offered: bool = True
     minimum_notice_hours: int = 4
@@ -45,6 +75,25 @@ class Policy:
     accept_test_files: bool = False
     bill_reviewable: bool = False
     outside_payments: OutsidePayments = OutsidePayments.REFUSED
+    card_required: bool = False
+    plan_absorbs_new: bool = False
+    til_disclosure: TilDisclosure = TilDisclosure.STANDARD
+    til_text: str = ""
+
+
+NOT_BUILT: Final = frozenset(
+    {
+        "amount_source",
+        "overpayment",
+        "eap_programmes",
+        "card_required",
+        "plan_absorbs_new",
+        "til_disclosure",
+        "til_text",
+    }
+)
+"""Policies that nothing obeys yet: another value than the default is refused, so that no practice counts on it. Whoever
+builds one takes its name out."""
 
 
 @dataclass(frozen=True)

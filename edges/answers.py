@@ -10,7 +10,7 @@ from typing_extensions import TypedDict  # pydantic reads the one of `typing` fr
 
 from billing.invoice import Status
 from billing.plan import InstalmentStatus, PlanStatus
-from billing.policy import AutopayDelay, OutsidePayments
+from billing.policy import AmountSource, AutopayDelay, OutsidePayments, Overpayment, TilDisclosure
 from billing.refund import RefundState
 
 
@@ -274,6 +274,9 @@ class SubmittedClaim(TypedDict):
 class Policies(TypedDict):
     """What the practice chose. Hours are elapsed, days are dates in its time zone, `default_cap` is cents."""
 
+    amount_source: AmountSource
+    overpayment: Overpayment
+    eap_programmes: list[str]
     autopay_delay: AutopayDelay
     autopay_offered: bool
     minimum_notice_hours: int
@@ -285,3 +288,7 @@ class Policies(TypedDict):
     accept_test_files: bool
     bill_reviewable: bool
     outside_payments: OutsidePayments
+    card_required: bool
+    plan_absorbs_new: bool
+    til_disclosure: TilDisclosure
+    til_text: str

@@ -174,6 +174,9 @@ def submission(row: Submission) -> "answers.SubmittedClaim":
 def policies(policy: Policy) -> "answers.Policies":
     """What the practice chose."""
     return {
+        "amount_source": policy.amount_source,
+        "overpayment": policy.overpayment,
+        "eap_programmes": list(policy.eap_programmes),
         "autopay_delay": policy.autopay_delay,
         "autopay_offered": policy.autopay_offered,
         "minimum_notice_hours": policy.minimum_notice_hours,
@@ -185,6 +188,10 @@ def policies(policy: Policy) -> "answers.Policies":
         "accept_test_files": policy.accept_test_files,
         "bill_reviewable": policy.bill_reviewable,
         "outside_payments": policy.outside_payments,
+        "card_required": policy.card_required,
+        "plan_absorbs_new": policy.plan_absorbs_new,
+        "til_disclosure": policy.til_disclosure,
+        "til_text": policy.til_text,
     }
 
 

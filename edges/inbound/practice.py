@@ -4,12 +4,22 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from billing.autopay import NOTICE_FLOOR_HOURS
 from billing.period import zone
-from billing.policy import AutopayDelay, OutsidePayments, Policy, Practice, Provider
-from edges.inbound.fields import Amount, Email, Name, Phone, Request
+from billing.policy import (
+    NOT_BUILT,
+    AmountSource,
+    AutopayDelay,
+    OutsidePayments,
+    Overpayment,
+    Policy,
+    Practice,
+    Provider,
+    TilDisclosure,
+)
+from edges.inbound.fields import Amount, Email, Name, Phone, Request, not_blank, printable
 
 DEFAULTS: Final = Policy()
 
@@ -28,6 +38,13 @@ def _increasing(days: list[int]) -> list[int]:
     return days
 
 
+def _unlike(names: list[str]) -> list[str]:
+    if len({name.casefold() for name in names}) < len(names):
+        raise ValueError("must name each programme once")
+    return names
+
+
+Programme = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(printable), AfterValidator(not_blank)]
 DaysAfter = Annotated[list[Annotated[int, Field(ge=1, le=365)]], Field(max_length=12), AfterValidator(_increasing)]
 
 
@@ -75,6 +92,11 @@ class PolicyIn(Request):
     Hours are elapsed, days are dates in the practice's time zone, `default_cap` is cents.
     """
 
+    amount_source: Annotated[AmountSource, Field(strict=False)] = DEFAULTS.amount_source
+    overpayment: Annotated[Overpayment, Field(strict=False)] = DEFAULTS.overpayment
+    eap_programmes: Annotated[list[Programme], Field(max_length=40), AfterValidator(_unlike)] = Field(
+        list(DEFAULTS.eap_programmes)
+    )
     autopay_delay: Annotated[AutopayDelay, Field(strict=False)] = DEFAULTS.autopay_delay
     autopay_offered: bool = DEFAULTS.autopay_offered
     minimum_notice_hours: Annotated[int, Field(ge=NOTICE_FLOOR_HOURS, le=336)] = DEFAULTS.minimum_notice_hours
@@ -86,10 +108,20 @@ class PolicyIn(Request):
     accept_test_files: bool = DEFAULTS.accept_test_files
     bill_reviewable: bool = DEFAULTS.bill_reviewable
     outside_payments: Annotated[OutsidePayments, Field(strict=False)] = DEFAULTS.outside_payments
+    card_required: bool = DEFAULTS.card_required
+    plan_absorbs_new: bool = DEFAULTS.plan_absorbs_new
+    til_disclosure: Annotated[TilDisclosure, Field(strict=False)] = DEFAULTS.til_disclosure
+    til_text: Annotated[str, Field(max_length=4000)] = DEFAULTS.til_text
+
+    @field_validator("*")
+    @classmethod
+    def _built(cls, value: Any, info: ValidationInfo) -> Any:
+        default = cls.model_fields[info.field_name or ""].default
+        if info.field_name in NOT_BUILT and value != default:
+            raise ValueError("is not available yet: only its default can be chosen")
+        return value
 
     def change(self, policy: Policy) -> Policy:
         """`policy` with what was sent."""
         sent: dict[str, Any] = {name: getattr(self, name) for name in self.model_fields_set}
-        for name in sent.keys() & {"retry_days", "reminder_days"}:
-            sent[name] = tuple(sent[name])
-        return replace(policy, **sent)
+        return replace(policy, **{name: tuple(v) if isinstance(v, list) else v for name, v in sent.items()})

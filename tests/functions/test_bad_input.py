@@ -229,6 +229,8 @@ WRONG_FIELDS = [
     ("PUT", "/v1/practices/riverbend/policies", {}, "retry_days", [0]),
     ("PUT", "/v1/practices/riverbend/policies", {}, "default_cap", None),
     ("PUT", "/v1/practices/riverbend/policies", {}, "payment_window_days", 0),
+    ("PUT", "/v1/practices/riverbend/policies", {}, "plan_absorbs_new", True),
+    ("PUT", "/v1/practices/riverbend/policies", {}, "eap_programmes", ["Elm", "ELM"]),
     ("PUT", "/v1/providers/dr_lee", {"name": "Dr. Lee", "email": "lee@riverbend.example"}, "npi", "12345"),
     ("POST", "/v1/clients/ana/plans", {"weeks": 4, "start_on": "2026-11-20"}, "weeks", 3),
     ("POST", "/v1/clients/ana/plans", {"weeks": 4}, "start_on", "2026-11-19"),
