@@ -80,7 +80,9 @@ class ClaimResult:
 
     `payer_ids` holds every id the message gives for the payer, the most specific first. `stated_responsibility` is
     CLP05: None where the format has no such field. `ordinal` counts from 0 the results of one transaction that share
-    payer, payer claim id, claim id and status: real files repeat all four for different decisions.
+    payer, payer claim id, claim id and status: real files repeat all four for different decisions. `supersedes`: by
+    itself, without a reversal, this decision stands in place of the live one whose payer claim id is
+    `original_payer_claim_id` (FHIR says so in one document; an 835 reverses and decides anew).
     """
 
     claim_id: str
@@ -99,6 +101,7 @@ class ClaimResult:
     original_payer_claim_id: str
     test: bool
     ordinal: int
+    supersedes: bool = False
 
     @property
     def payer_id(self) -> str:
@@ -135,7 +138,7 @@ class ClaimResult:
         Left out is what changes when the same decision travels again: control numbers, the date the file was made, the
         payer's spelling of its name, the place in the file. The order of lines and adjustments does not count.
         """
-        content = {
+        content: dict[str, object] = {
             "status": self.status,
             "currency": self.currency,
             "charged": self.charged,
@@ -145,6 +148,8 @@ class ClaimResult:
             "adjustments": _in_order(self.adjustments),
             "lines": sorted(_line_content(line) for line in self.lines),
         }
+        if self.supersedes:  # only then, so that results kept before this was known keep their names
+            content["supersedes"] = True
         return hashlib.sha256(_canonical(content)).hexdigest()
 
     def result_key(self) -> str:

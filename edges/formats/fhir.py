@@ -32,6 +32,9 @@ from edges.inbound.fhir import Decision, Item
 
 READ: Final = ("ExplanationOfBenefit", "ClaimResponse")
 MOST_RESULTS: Final = 500
+REPLACES: Final = frozenset({"prior", "replaces"})
+REPLACED: Final = frozenset({"replacedby"})
+"""Relationships of `related`: HL7's `prior`, its document codes' `replaces`, CARIN's `replacedby`."""
 _BY_PRECEDENCE: Final = {
     1: ClaimStatus.PROCESSED_PRIMARY,
     2: ClaimStatus.PROCESSED_SECONDARY,
@@ -83,6 +86,7 @@ def _read(resource: object) -> ClaimResult:
         raise _refused(field, "must name the claim by the id it was submitted with, as identifier or reference")
     whole = Figures.of([*given.total, *given.adjudication], "total")
     lines = [Figures.of(item.adjudication, f"item.{n}") for n, item in enumerate(given.item)]
+    status, original = _status(given, whole, lines), _original(given)
     currencies = {c for figures in (whole, *lines) for c in figures.currencies}
     if len(currencies) > 1:
         raise _refused("body", "amounts are in several currencies")
@@ -91,7 +95,7 @@ def _read(resource: object) -> ClaimResult:
         payer_claim_id=_payer_claim_id(given),
         payer_ids=_payer_ids(given),
         payer_name=name(given.insurer.display),
-        status=_status(given, whole, lines),
+        status=status,
         raw_status=f"{given.status} {given.use} {given.outcome or ''}".strip(),
         adjudicated_on=_day(given.created),
         currency=min(currencies, default="usd"),
@@ -100,9 +104,10 @@ def _read(resource: object) -> ClaimResult:
         stated_responsibility=whole.cents("memberliability"),
         adjustments=(),
         lines=(),
-        original_payer_claim_id=_original(given),
+        original_payer_claim_id=original,
         test=any(one.code == "HTEST" for one in given.meta.security),
         ordinal=0,
+        supersedes=bool(original) and status is not ClaimStatus.REVERSAL,
     )
     result = _with_money(result, given.item, lines, whole)
     return _negated(result) if given.status in ("cancelled", "entered-in-error") else result
@@ -190,7 +195,7 @@ def _status(given: Decision, whole: Figures, lines: Sequence[Figures]) -> ClaimS
         return ClaimStatus.PREDETERMINATION
     if given.status in ("cancelled", "entered-in-error"):
         return ClaimStatus.REVERSAL
-    if given.status != "active" or given.outcome != "complete":
+    if given.status != "active" or given.outcome != "complete" or _is_replaced(given):
         return ClaimStatus.UNKNOWN
     if not whole.is_complete and not _by_line(lines):
         return ClaimStatus.UNKNOWN
@@ -222,9 +227,14 @@ def _payer_ids(given: Decision) -> tuple[str, ...]:
 
 
 def _original(given: Decision) -> str:
-    """The decision that this one replaces (relationship `prior` or `replaces`)."""
-    replaced = (r for r in given.related if {"prior", "replaces"} & set(r.relationship.codes()))
-    return next((identifier_or_blank(one.reference.value, 50) for one in replaced), "")
+    """The payer's id of the decision that this one replaces, or "" where it replaces none, or none that is named."""
+    named = (identifier_or_blank(one.named, 50) for one in given.related if REPLACES & set(one.relationship.codes()))
+    return next((one for one in named if one), "")
+
+
+def _is_replaced(given: Decision) -> bool:
+    """Whether the payer says that another decision stands in place of this one."""
+    return any(REPLACED & set(one.relationship.codes()) for one in given.related)
 
 
 def _day(text: str | None) -> date | None:

@@ -102,10 +102,16 @@ class Total(_Part):
 
 
 class Related(_Part):
-    """Another claim, and what it is to this one."""
+    """Another claim, and what it is to this one. The payer's id of it is an identifier, or stands on its reference."""
 
     relationship: Concept = Concept()
+    claim: Reference = Reference()
     reference: Identifier = Identifier()
+
+    @property
+    def named(self) -> str:
+        """What the payer calls it, or ""; where its resource lies says nothing about that."""
+        return self.reference.value.strip() or self.claim.identifier.value.strip()
 
 
 class Meta(_Part):

@@ -77,11 +77,28 @@ def test_the_same_decision_has_the_same_digest_however_it_travelled(same: ClaimR
         replace(OWES_62_50, lines=(), adjustments=(DISCOUNT, DEDUCTIBLE, COPAY)),
         replace(OWES_62_50, lines=(replace(OWES_62_50.lines[0], procedure="90837"),)),
         replace(OWES_62_50, lines=(replace(OWES_62_50.lines[0], service_date=None),)),
+        replace(OWES_62_50, supersedes=True),
     ],
-    ids=["amount", "code", "group", "currency", "stated share", "status", "no lines", "procedure", "no date"],
+    ids=[
+        "amount",
+        "code",
+        "group",
+        "currency",
+        "stated share",
+        "status",
+        "no lines",
+        "procedure",
+        "no date",
+        "supersedes",
+    ],
 )
 def test_another_decision_has_another_digest(other: ClaimResult):
     assert other.digest() != OWES_62_50.digest()
+
+
+def test_the_name_of_a_decision_never_changes():
+    """Rows are kept under it: results that were stored before a field was added must still be found."""
+    assert OWES_62_50.result_key().startswith("8eec829c")
 
 
 @pytest.mark.parametrize(

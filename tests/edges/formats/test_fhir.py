@@ -201,6 +201,46 @@ def test_a_replacing_eob_names_what_it_replaces() -> None:
     assert one(OWES_62_50 | {"related": [other]}).original_payer_claim_id == ""
 
 
+@pytest.mark.parametrize("code", ["prior", "replaces"])
+@pytest.mark.parametrize(
+    "named", [{"reference": {"value": "2026000122"}}, {"claim": {"identifier": {"value": "2026000122"}}}]
+)
+def test_a_replacing_eob_stands_in_place_of_what_it_replaces(code: str, named: Json) -> None:
+    """FHIR has no negative document for it: the one that replaces says so itself."""
+    other = {"relationship": {"coding": [{"code": "associated"}]}, "reference": {"value": "2025000009"}}
+    result = one(OWES_62_50 | {"related": [other, {"relationship": {"coding": [{"code": code}]}} | named]})
+    assert (result.supersedes, result.original_payer_claim_id) == (True, "2026000122")
+    assert result.result_key() != one(OWES_62_50).result_key()
+
+
+@pytest.mark.parametrize(
+    "related",
+    [
+        [],
+        [{"relationship": {"coding": [{"code": "associated"}]}, "reference": {"value": "2026000122"}}],
+        [{"relationship": {"coding": [{"code": "prior"}]}}],
+        [{"relationship": {"coding": [{"code": "prior"}]}, "claim": {"reference": "Claim/resource-of-theirs"}}],
+    ],
+    ids=["nothing", "only associated", "unnamed", "only where its resource lies"],
+)
+def test_an_eob_that_does_not_say_which_decision_it_replaces_replaces_none(related: list[Json]) -> None:
+    assert not one(OWES_62_50 | {"related": related}).supersedes
+
+
+@pytest.mark.parametrize("status", ["cancelled", "entered-in-error"])
+def test_a_cancelled_eob_reverses_and_does_not_replace(status: str) -> None:
+    prior = {"relationship": {"coding": [{"code": "prior"}]}, "reference": {"value": "2026000122"}}
+    result = one(OWES_62_50 | {"status": status, "related": [prior]})
+    assert (result.status, result.supersedes) == (ClaimStatus.REVERSAL, False)
+
+
+def test_an_eob_that_was_replaced_is_not_billed() -> None:
+    """CARIN's `replacedby`: still active, but another decision stands in its place."""
+    newer = {"relationship": {"coding": [{"code": "replacedby"}]}, "reference": {"value": "2026000124"}}
+    held = judged(OWES_62_50 | {"related": [newer]})
+    assert (held.outcome, held.reason) == ("held", "not_billable_status")
+
+
 def test_law_4_a_second_payer_on_file_who_has_not_answered_is_waited_for() -> None:
     assert judged(OWES_62_50, submitted=SUBMITTED_WITH_SECONDARY).now == "pending"
 

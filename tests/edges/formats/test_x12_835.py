@@ -65,6 +65,7 @@ def test_every_field_of_a_claim_is_read_from_its_segment():
         "original_payer_claim_id": "",
         "test": False,
         "ordinal": 0,
+        "supersedes": False,
     }
     assert result.balances()
 
