@@ -124,4 +124,7 @@ class PolicyIn(Request):
     def change(self, policy: Policy) -> Policy:
         """`policy` with what was sent."""
         sent: dict[str, Any] = {name: getattr(self, name) for name in self.model_fields_set}
-        return replace(policy, **{name: tuple(v) if isinstance(v, list) else v for name, v in sent.items()})
+        for name, value in sent.items():
+            if isinstance(value, list):
+                sent[name] = tuple(value)
+        return replace(policy, **sent)
