@@ -37,7 +37,8 @@ class Submission(Asleep):
 @dataclass(frozen=True)
 class ReceivedResult(Asleep):
     """One adjudication as it arrived; immutable. Its key is its content, so the same result is stored once whatever
-    file it came in; `receipt_id` is the first that brought it."""
+    file it came in; `receipt_id` is the first that brought it. `same_transaction_as`: the receipt that had brought the
+    payment transaction it stands in before, in other bytes and without this result; or ""."""
 
     TYPE: ClassVar[str] = "result"
 
@@ -47,6 +48,7 @@ class ReceivedResult(Asleep):
     at: datetime
     kind: str = FactKind.CLAIM_RESULT_RECEIVED
     version: int = 1
+    same_transaction_as: str = ""
 
     @property
     def key(self) -> Key:
