@@ -7,8 +7,9 @@ from billing.facts import FactKind
 from billing.notice import Letter, NoticeKind
 from billing.policy import Practice, Provider
 
-ENDS_WHAT_WAS_TOLD = frozenset({FactKind.INVOICE_VOIDED, FactKind.INVOICE_WRITTEN_OFF})
-"""Facts whose mail takes an earlier one back: who never got that needs no news of its end."""
+FOLLOWS_WHAT_WAS_TOLD = frozenset({FactKind.INVOICE_VOIDED, FactKind.INVOICE_WRITTEN_OFF, FactKind.INVOICE_RESUMED})
+"""Facts whose mail depends on whether the client had one of the invoice before: who never heard of it needs no news of
+its end, and who had the bill needs it no second time."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Outgoing:
 @dataclass(frozen=True)
 class Desk:
     """Whom a letter is from and to: read together with the books. `told`: invoices that a mail was about before, known
-    for the facts of `ENDS_WHAT_WAS_TOLD` only."""
+    for the facts of `FOLLOWS_WHAT_WAS_TOLD` only."""
 
     practice: Practice
     provider: Provider | None

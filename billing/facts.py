@@ -36,6 +36,7 @@ class FactKind(StrEnum):
     NOTHING_OWED = "NothingOwed"
     INVOICE_ISSUED = "InvoiceIssued"
     INVOICE_PUT_IN_REVIEW = "InvoicePutInReview"
+    INVOICE_RESUMED = "InvoiceResumed"
     INVOICE_PAST_DUE = "InvoicePastDue"
     NOTICE_SENT = "NoticeSent"
     NOTICE_BOUNCED = "NoticeBounced"
@@ -93,6 +94,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     FactKind.NOTHING_OWED: ("send_email",),
     FactKind.INVOICE_ISSUED: ("send_email",),
     FactKind.INVOICE_PUT_IN_REVIEW: (),
+    FactKind.INVOICE_RESUMED: ("send_email",),
     FactKind.INVOICE_PAST_DUE: ("send_email",),
     FactKind.NOTICE_SENT: (),
     FactKind.NOTICE_BOUNCED: ("send_email",),

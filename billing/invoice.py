@@ -50,7 +50,8 @@ class Invoice:
     card named in the notice (AUTO-7) · `open_attempt`: number of the attempt that may take money now, 0 for none ·
     `remind_at`, `past_due_at`: next reminder and end of the payment window, None when there is none left ·
     `refunded`: of `paid`, what went back to the client and is not owed again · `disputed`: a dispute of its payment is
-    open, nobody touches it · `disputed_back`: of `paid`, what lost disputes took, and is owed again.
+    open, nobody touches it · `disputed_back`: of `paid`, what lost disputes took, and is owed again · `reviews`: ids of
+    the holds and reviews that question it, `paused_at`: since when, `charge_paused`: a charge was announced by then.
     """
 
     TYPE: ClassVar[str] = "invoice"
@@ -71,7 +72,9 @@ class Invoice:
     written_off: Cents = 0
     moved: Cents = 0
     void: bool = False
-    in_review: bool = False
+    reviews: tuple[str, ...] = ()
+    paused_at: datetime | None = None
+    charge_paused: bool = False
     notice_id: str = ""
     notice_at: datetime | None = None
     card_id: str = ""
@@ -100,6 +103,11 @@ class Invoice:
         left = self.amount - self.paid - self.credited - self.written_off - self.moved + self.disputed_back
         assert left >= 0, f"{self.invoice_id}: open amount {left} is below zero"
         return left
+
+    @property
+    def in_review(self) -> bool:
+        """Somebody looks into it: a claim result is on hold, or the client asked for it (INV-7)."""
+        return bool(self.reviews)
 
     @property
     def payable(self) -> bool:

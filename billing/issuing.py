@@ -20,6 +20,7 @@ from billing.invoice_lines import InvoiceLines
 from billing.ledger import invoice_issued
 from billing.policy import Practice
 from billing.ports import Insert, Update, Write
+from billing.reviewing import question
 
 WAIT_FOR_OTHER_PAYER = timedelta(days=45)
 """How long a claim may wait for another payer's answer before a person looks (LAW-4)."""
@@ -193,13 +194,13 @@ def hold(
     fact = claim_fact(FactKind.CLAIM_HELD, new_state, client, key, now, data)
     writes: list[Write] = [state_write(new_state), Update(row) if before else Insert(row), Insert(fact)]
     for invoice in in_question:
-        writes += put_in_review(invoice, key, now)
+        writes += put_in_review(invoice, row.hold_id, now)
     return tuple(writes)
 
 
 def put_in_review(invoice: Invoice, cause: str, now: datetime) -> tuple[Write, ...]:
-    """Stop charging and reminding until a person has decided."""
-    paused = replace(invoice, in_review=True, charge_at=None)
+    """Stop charging, reminding and ageing until a person has decided. `cause`: the hold's id."""
+    paused = question(invoice, cause, now)
     return noted(paused, FactKind.INVOICE_PUT_IN_REVIEW, now, "payer", cause, {})
 
 

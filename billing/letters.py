@@ -44,7 +44,7 @@ def _receiver(letter: Letter) -> str:
 
 def _letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[Written]:
     match fact.kind:
-        case FactKind.INVOICE_ISSUED | FactKind.INVOICE_JOINED_AUTOPAY:
+        case FactKind.INVOICE_ISSUED | FactKind.INVOICE_JOINED_AUTOPAY | FactKind.INVOICE_RESUMED:
             return _invoice_letters(fact, desk, now)
         case FactKind.INSTALMENT_ISSUED:
             return _instalment_letters(fact, desk)
@@ -87,10 +87,14 @@ def _letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[Written]:
 
 
 def _invoice_letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[Written]:
-    """A new invoice: announce its charge, ask for approval, or send the pay link (AUTO-2, AUTO-3, AUTO-4, PAY-1)."""
+    """A new invoice, or one that is looked into no more: announce its charge, ask for approval, or send the pay link
+    (AUTO-2, AUTO-3, AUTO-4, PAY-1, INV-7)."""
     invoice = desk.books.invoice(str(fact.data["invoice_id"]))
     if invoice is None or not invoice.payable or invoice.open_attempt:
         return ()
+    resumed = fact.kind == FactKind.INVOICE_RESUMED
+    if resumed and invoice.charge_at is not None:
+        return _instalment_letters(fact, desk)
     if fact.kind == FactKind.INVOICE_JOINED_AUTOPAY and invoice.charge_at is not None:
         return ()
     amount, card = invoice.open_amount, desk.books.default_card
@@ -101,6 +105,8 @@ def _invoice_letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[Written]
     enrolled_at = desk.books.account.enrolled_at
     if fact.kind == FactKind.INVOICE_ISSUED and enrolled_at is not None and invoice.issued_at < enrolled_at:
         chosen = Announcement.NONE  # this message is late: the bill was open before autopay, and joins only if ticked
+    if resumed and not fact.data["announce"]:
+        chosen = Announcement.NONE
     match chosen:
         case Announcement.CHARGE:
             moment = charge_moment(invoice, desk.practice, now)
@@ -108,6 +114,8 @@ def _invoice_letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[Written]
         case Announcement.APPROVAL:
             cap = cap_of(desk.books, desk.practice)
             letter = desk.to_client(NoticeKind.APPROVAL_REQUEST, amount=amount, card=shown, cap=cap)
+        case Announcement.NONE if resumed and invoice.invoice_id in desk.told:
+            return ()  # they have the bill
         case Announcement.NONE:
             letter = desk.to_client(NoticeKind.INVOICE, amount=amount)
     return [(letter, (invoice.invoice_id,))]

@@ -201,6 +201,10 @@ def _failed(draft: Draft, attempt: Attempt, evidence: Evidence, practice: Practi
                 given_up.append(released)
             else:
                 data["retry_at"] = released.charge_at.isoformat()
+        elif autopay and released.in_review:
+            # Announced anew when that is decided, unless the card is good for nothing any more.
+            again = meaning_of(evidence.decline, evidence.reason).retry
+            released = replace(released, charge_paused=again or released.charge_paused)
         draft.change(released)
     draft.fact(FactKind.PAYMENT_FAILED if autopay else FactKind.CHECKOUT_CLOSED, failed, data)
     for invoice in given_up:

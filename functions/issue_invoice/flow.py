@@ -100,12 +100,12 @@ def _decide(
 
 
 def _invoices_in_question(store: Store, claim: Claim, judgement: Judgement) -> tuple[Invoice, ...]:
-    """The invoices that earlier results of this claim issued, unless they are in review already."""
+    """The invoices that earlier results of this claim issued."""
     if not judgement.invoiced_claim_in_question or claim.submitted is None or claim.state is None:
         return ()
     books = Books.expect(store, claim.practice.practice, claim.submitted.client_id)
     issued = {v.invoice_id for v in claim.state.verdicts if v.invoice_id}
-    return tuple(i for i in books.invoices if i.invoice_id in issued and not i.in_review)
+    return tuple(i for i in books.invoices if i.invoice_id in issued)
 
 
 def _judge_again(store: Store, submission: Submission, now: datetime) -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from billing.account import Books, Contact
-from billing.desk import ENDS_WHAT_WAS_TOLD, Desk, Outgoing
+from billing.desk import FOLLOWS_WHAT_WAS_TOLD, Desk, Outgoing
 from billing.facts import Fact, FactKind, Message, WakeKind
 from billing.ids import contact_key, facts_pk, practice_key, provider_key
 from billing.invoice import Invoice
@@ -36,7 +36,7 @@ def run(message: Message, *, store: Store, mailer: Mailer, now: datetime) -> Non
             practice, client = invoice.practice, invoice.client
         case _, Fact() as fact:
             desk = _desk(store, fact.practice, fact.client)
-            if fact.kind in ENDS_WHAT_WAS_TOLD:
+            if fact.kind in FOLLOWS_WHAT_WAS_TOLD:
                 desk = replace(desk, told=_told(store, fact))
             letters = letters_for(fact, desk, now)
             practice, client = fact.practice, fact.client

@@ -18,7 +18,7 @@ BY_PRECEDENCE: list[tuple[Status, dict[str, object]]] = [
     (Status.WRITTEN_OFF, {"written_off": 2000}),
     (Status.MOVED_TO_PLAN, {"moved": 2000}),
     (Status.PROCESSING, {"open_attempt": 3}),
-    (Status.IN_REVIEW, {"in_review": True}),
+    (Status.IN_REVIEW, {"reviews": ("hold_1",)}),
     (Status.PAID, {"paid": 2250}),
     (Status.SCHEDULED, {"charge_at": LATER}),
     (Status.PAST_DUE, {"past_due": True}),
@@ -55,7 +55,7 @@ def test_the_stronger_status_wins_over_every_weaker_one(rank: int) -> None:
 
 
 def test_a_paid_invoice_that_is_looked_into_is_in_review() -> None:
-    assert replace(invoice(6250), paid=6250, in_review=True).status is Status.IN_REVIEW
+    assert replace(invoice(6250), paid=6250, reviews=("hold_1",)).status is Status.IN_REVIEW
 
 
 def test_what_is_partly_moved_is_still_open() -> None:
@@ -99,7 +99,7 @@ def test_while_a_payment_page_is_open_only_the_charge_wakes() -> None:
     assert replace(one, charge_at=LATER).due == due_text(LATER, WakeKind.CHARGE)
 
 
-@pytest.mark.parametrize("change", [{"in_review": True}, {"paid": 6250}, {"void": True}, {"moved": 6250}])
+@pytest.mark.parametrize("change", [{"reviews": ("hold_1",)}, {"paid": 6250}, {"void": True}, {"moved": 6250}])
 def test_what_is_not_payable_never_wakes(change: dict[str, object]) -> None:
     """INV-7: a review pauses charge, reminders and ageing."""
     awake = replace(invoice(6250), remind_at=NOW, charge_at=NOW, past_due_at=NOW)

@@ -135,7 +135,7 @@ def test_a_verdict_given_again_replaces_the_first() -> None:
         ({"past_due_at": NOW + timedelta(seconds=1)}, False),
         ({"past_due_at": None}, False),
         ({"past_due_at": NOW, "paid": 6250}, False),
-        ({"past_due_at": NOW, "in_review": True}, False),
+        ({"past_due_at": NOW, "reviews": ("hold_1",)}, False),
     ],
     ids=["window ended", "not yet", "aged before", "paid", "in review"],
 )

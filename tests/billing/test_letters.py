@@ -88,6 +88,9 @@ PLAN = Plan(
 )
 PART = announced(6250, "inv_part", plan_id="plan_1", source="plan", charge_at=NOW + timedelta(hours=12))
 BILL = fact(FactKind.INVOICE_ISSUED, invoice_id="inv_session")
+RESUMED = fact(FactKind.INVOICE_RESUMED, invoice_id="inv_session", announce=1)
+RESUMED_QUIETLY = fact(FactKind.INVOICE_RESUMED, invoice_id="inv_session", announce=0)
+KNOWN = frozenset({"inv_session"})
 PLANNING = replace(ENROLLED, active_plan="plan_1")
 
 EXPECTED: list[tuple[str, Fact, Desk, list[str]]] = [
@@ -109,7 +112,19 @@ EXPECTED: list[tuple[str, Fact, Desk, list[str]]] = [
     ("too small to be paid alone", BILL, desk(invoice(49), account=BY_HAND), []),
     ("just large enough", BILL, desk(invoice(50), account=BY_HAND), ["invoice"]),
     ("paid meanwhile", BILL, desk(invoice(6250, paid=6250)), []),
-    ("in review", BILL, desk(invoice(6250, in_review=True)), []),
+    ("in review", BILL, desk(invoice(6250, reviews=("hold_1",))), []),
+    ("resumed with autopay", RESUMED, desk(invoice(6250)), ["charge_notice"]),
+    ("resumed above the cap", RESUMED, desk(invoice(50001)), ["approval_request"]),
+    ("resumed, its charge was stopped before", RESUMED_QUIETLY, desk(invoice(6250), told=KNOWN), []),
+    ("resumed by hand", RESUMED, desk(invoice(6250), account=BY_HAND, told=KNOWN), []),
+    ("resumed, never mailed before", RESUMED, desk(invoice(6250), account=BY_HAND), ["invoice"]),
+    ("resumed, questioned again", RESUMED, desk(invoice(6250, reviews=("hold_2",))), []),
+    (
+        "resumed instalment",
+        fact(FactKind.INVOICE_RESUMED, invoice_id="inv_part", announce=1),
+        desk(PLAN, PART),
+        ["instalment"],
+    ),
     ("being paid", BILL, desk(invoice(6250, open_attempt=3)), []),
     ("ticked", fact(FactKind.INVOICE_JOINED_AUTOPAY, invoice_id="inv_session"), desk(invoice(6250)), ["charge_notice"]),
     ("ticked, announced", fact(FactKind.INVOICE_JOINED_AUTOPAY, invoice_id="inv_session"), desk(announced(6250)), []),
@@ -153,7 +168,7 @@ EXPECTED: list[tuple[str, Fact, Desk, list[str]]] = [
     (
         "declined under review",
         fact(FactKind.PAYMENT_FAILED, attempt=7, amount=6250),
-        desk(invoice(6250, in_review=True), FAILED),
+        desk(invoice(6250, reviews=("hold_1",)), FAILED),
         [],
     ),
     ("plan made", fact(FactKind.PLAN_CREATED, plan_id="plan_1"), desk(PLAN, account=PLANNING), ["plan_schedule"]),
@@ -428,7 +443,7 @@ def test_a_reminder_covers_everything_open_and_nothing_else() -> None:
         invoice(6250, "inv_due", remind_at=NOW),
         invoice(2000, "inv_later", remind_at=NOW + timedelta(days=2)),
         announced(1000, "inv_announced", charge_at=NOW + timedelta(days=1)),
-        invoice(900, "inv_review", in_review=True),
+        invoice(900, "inv_review", reviews=("hold_1",)),
         invoice(800, "inv_paid", paid=800),
     )
     outgoing = reminder(at, NOW)
@@ -466,7 +481,7 @@ def test_an_accepted_notice_sets_the_charge() -> None:
         (replace(ENROLLED, cap=1), invoice(6250)),
         (ENROLLED, invoice(6250, paid=6250)),
         (ENROLLED, invoice(6250, open_attempt=2)),
-        (ENROLLED, invoice(6250, in_review=True)),
+        (ENROLLED, invoice(6250, reviews=("hold_1",))),
     ],
     ids=["autopay off", "cap lowered", "paid", "being paid", "in review"],
 )

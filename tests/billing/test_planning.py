@@ -117,7 +117,7 @@ def test_the_start_is_from_today_to_two_weeks_on_in_the_practices_days(days: int
         ("no_autopay", BY_HAND, [invoice(6250)]),
         ("no_autopay", replace(ENROLLED, default_card=""), [invoice(6250)]),
         ("active_plan", replace(ENROLLED, active_plan="plan_1"), [invoice(6250)]),
-        ("in_review", ENROLLED, [invoice(6250, "inv_a"), invoice(6250, "inv_b", in_review=True)]),
+        ("in_review", ENROLLED, [invoice(6250, "inv_a"), invoice(6250, "inv_b", reviews=("hold_1",))]),
         ("too_small", ENROLLED, [invoice(199)]),
         ("payment_in_progress", ENROLLED, [invoice(6250, open_attempt=1)]),
     ],
@@ -137,7 +137,7 @@ def test_fewer_weeks_may_help_where_instalments_would_be_too_small() -> None:
 
 def test_a_payment_on_its_way_is_the_last_reason_given() -> None:
     """PLAN-2: it is the only one that closing an open page may remove."""
-    both = books(invoice(6250, "inv_a", open_attempt=1), invoice(6250, "inv_b", in_review=True))
+    both = books(invoice(6250, "inv_a", open_attempt=1), invoice(6250, "inv_b", reviews=("hold_1",)))
     assert refused(both).code == "in_review"
 
 

@@ -125,7 +125,7 @@ def test_a_hosted_page_pays_its_invoices_whole_and_expires() -> None:
     [
         ([], "nothing_to_pay"),
         ([invoice(6250, paid=6250)], "nothing_to_pay"),
-        ([invoice(6250, in_review=True)], "nothing_to_pay"),
+        ([invoice(6250, reviews=("hold_1",))], "nothing_to_pay"),
         ([invoice(6250, open_attempt=2)], "payment_in_progress"),
         ([invoice(49)], "below_minimum"),
     ],
@@ -239,12 +239,15 @@ def test_pay_12_only_what_was_too_much_goes_back() -> None:
 def test_a_charge_under_review_is_booked_when_it_posts_and_not_retried_when_it_fails() -> None:
     """INV-7: the review came while the charge was at Stripe."""
     at, attempt = charging(announced(6250))
-    at = replace(at, invoices=(replace(at.invoices[0], in_review=True),))
+    at = replace(at, invoices=(replace(at.invoices[0], reviews=("hold_1",)),))
     paid, _ = told(at, attempt.number, posted(6250))
     assert paid.invoices[0].paid == 6250
     failed, writes = told(at, attempt.number, SOFT)
     assert (failed.invoices[0].charge_at, failed.invoices[0].open_attempt) == (None, 0)
+    assert failed.invoices[0].charge_paused, "announced anew when the review is decided"
     assert kinds(tuple(writes)) == [FactKind.PAYMENT_FAILED]
+    declined, _ = told(at, attempt.number, HARD)
+    assert not declined.invoices[0].charge_paused, "a dead card is not charged again because a review ends"
 
 
 def test_an_unknown_answer_is_looked_up_in_five_minutes_and_blocks_the_invoice() -> None:

@@ -102,7 +102,9 @@ def full_invoice() -> Invoice:
         written_off=3_00,
         moved=4_00,
         void=True,
-        in_review=True,
+        reviews=("hold_" + "h" * 20, "rev_" + "r" * 20),
+        paused_at=NOON,
+        charge_paused=True,
         notice_id="notice_" + "n" * 30,
         notice_at=NOON.replace(microsecond=123456),
         card_id="card_" + "d" * 20,
@@ -127,6 +129,7 @@ def bytes_of(item: Mapping[str, Any]) -> int:
         "S": lambda text: len(text.encode()),
         "N": lambda digits: len(digits) // 2 + 2,
         "BOOL": lambda _: 1,
+        "L": lambda texts: 3 + sum(1 + len(text["S"].encode()) for text in texts),
     }
     total = 0
     for name, attribute in item.items():

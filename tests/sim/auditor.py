@@ -80,9 +80,9 @@ class Auditor:
             if client in self.steady and self._reachable():
                 self._judge_steady(client, account)
             self._judge_receipts(client, account)
-            reviews = {
-                str(f.data["invoice_id"]): f.at for f in account.facts if f.kind == FactKind.INVOICE_PUT_IN_REVIEW
-            }
+            self._looked_into = [
+                f for f in account.facts if f.kind in (FactKind.INVOICE_PUT_IN_REVIEW, FactKind.INVOICE_RESUMED)
+            ]
             self._bounced = {f.item: f.at for f in account.facts if f.kind == FactKind.NOTICE_BOUNCED}
             self._judge_autopay(client, books)
             theirs = list(self._world.stripe.intents_of(self._practice, client))
@@ -94,7 +94,7 @@ class Auditor:
                     attempt = books.attempt(int(known["attempt"]))
                     if attempt is None:
                         self._fail(client, f"{intent['id']} charges an attempt that was never written")
-                    self._judge_charge(client, intent, attempt, books, reviews)
+                    self._judge_charge(client, intent, attempt, books)
 
     def _judge_money_back(self, client: str, account: AccountRows) -> None:
         """What went back is what Stripe sent back; it makes nothing owed again. A dispute's charge is not repeated."""
@@ -154,9 +154,7 @@ class Auditor:
         if len(payments) != len(receipts):
             self._fail(client, f"made {len(payments)} payments and was sent {len(receipts)} receipts")
 
-    def _judge_charge(
-        self, client: str, intent: dict[str, Any], attempt: Attempt, books: Books, reviews: dict[str, datetime]
-    ) -> None:
+    def _judge_charge(self, client: str, intent: dict[str, Any], attempt: Attempt, books: Books) -> None:
         """One automatic charge, by the clicks and mails before it."""
         at = datetime.fromtimestamp(intent["created"], UTC)
         if intent["amount"] != attempt.amount:
@@ -169,12 +167,18 @@ class Auditor:
         for part in attempt.parts:
             invoice = books.invoice(part.invoice_id)
             assert invoice is not None
-            if at - UNDER_WAY > reviews.get(part.invoice_id, at):
+            if self._was_in_review(part.invoice_id, at - UNDER_WAY):
                 self._fail(client, f"{intent['id']} at {at} charges {part.invoice_id}, which was in review by then")
             if at - UNDER_WAY > self._frozen.get(part.invoice_id, at):
                 self._fail(client, f"{intent['id']} at {at} charges {part.invoice_id}, of which a payment was disputed")
             if not invoice.plan_id:
                 self._judge_notice(client, intent["id"], part.invoice_id, at)
+
+    def _was_in_review(self, invoice_id: str, at: datetime) -> bool:
+        """Whether the last that was heard of it before `at` is that somebody looks into it (INV-7)."""
+        heard = [f for f in self._looked_into if f.data["invoice_id"] == invoice_id and f.at < at]
+        last = max(heard, key=lambda f: f.version, default=None)
+        return last is not None and last.kind == FactKind.INVOICE_PUT_IN_REVIEW
 
     def _was_online(self, at: datetime) -> bool:
         """Whether the practice took payments online at some moment of the last minutes (PAY-10)."""

@@ -105,7 +105,7 @@ def with_change(story: Story, **changed: object) -> Story:
         ({"paid": 62_50, "disputed": True}, "disputed", "disputed"),
         ({"written_off": 62_50}, "nothing_open", "nothing_open"),
         ({"void": True}, "already_void", "nothing_open"),
-        ({"in_review": True}, "", ""),
+        ({"reviews": ("hold_1",)}, "", ""),
         ({"past_due": True}, "", ""),
     ],
     ids=str,

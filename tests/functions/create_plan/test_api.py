@@ -61,7 +61,8 @@ def test_a_plan_without_autopay_or_without_a_balance_is_refused() -> None:
 def test_a_plan_of_what_is_in_review_or_too_small_is_refused() -> None:
     """PLAN-2."""
     in_review, too_small = Api(), Api()
-    in_review.store.commit(Insert(ENROLLED), Insert(VISA), Insert(replace(invoice(250_00, "inv_1"), in_review=True)))
+    questioned = replace(invoice(250_00, "inv_1"), reviews=("hold_1",))
+    in_review.store.commit(Insert(ENROLLED), Insert(VISA), Insert(questioned))
     too_small.store.commit(Insert(ENROLLED), Insert(VISA), Insert(invoice(1_99, "inv_1")))
     refused(in_review, "in_review")
     refused(too_small, "too_small")

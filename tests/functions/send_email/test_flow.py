@@ -187,7 +187,7 @@ def test_nothing_is_sent_after_payment() -> None:
 
 @pytest.mark.parametrize(
     "pause",
-    [{"in_review": True}, {"paid": 6250}, {"open_attempt": 7}, {"charge_at": NOW + timedelta(days=1)}],
+    [{"reviews": ("hold_1",)}, {"paid": 6250}, {"open_attempt": 7}, {"charge_at": NOW + timedelta(days=1)}],
     ids=["in review", "paid", "being paid", "charge announced"],
 )
 def test_what_is_paused_is_not_reminded_of(pause: dict[str, object]) -> None:

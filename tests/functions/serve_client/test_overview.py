@@ -207,7 +207,7 @@ def test_inv_7_a_bill_in_review_is_shown_but_not_asked_for() -> None:
     world = three_bills()
     bill = world.books.invoice("inv_2")
     assert bill is not None
-    world.change(bill, in_review=True)
+    world.change(bill, reviews=("hold_1",))
     page = seen(world)
     assert "Being checked" in page.text
     assert "Pay $125.00" not in page.buttons()

@@ -233,7 +233,7 @@ def test_announced_charges_of_one_moment_are_shown_as_one() -> None:
             invoice("inv2", 10_00, charge_at=at),
             invoice("inv3", 5_00, charge_at=at),
             invoice("inv4", 7_00),
-            invoice("inv5", 7_00, charge_at=at, in_review=True),
+            invoice("inv5", 7_00, charge_at=at, reviews=("hold_1",)),
         ),
         [],
         PACIFIC,
