@@ -2,7 +2,8 @@
 written: `ROUTES` says which verbs look at it. A message carries a key only and means *look*; order and repetition do
 not matter because the step acts on what it reads.
 
-Facts hold ids, codes and cents; never names, mail, phone or anything about health (LAW-1).
+Facts hold ids, codes, cents and what a practice chose; never a client's name, mail, phone or anything about health
+(LAW-1).
 """
 
 from collections.abc import Mapping
@@ -30,6 +31,8 @@ class FactKind(StrEnum):
     CLAIM_SUBMITTED = "ClaimSubmitted"
     STRIPE_EVENT_STORED = "StripeEventStored"
     RECONCILE_SLICE_DONE = "ReconcileSliceDone"
+    # Facts of a practice
+    POLICY_CHANGED = "PolicyChanged"
     # Facts of a client
     CLAIM_HELD = "ClaimHeld"
     CLAIM_PENDING = "ClaimPending"
@@ -89,6 +92,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     FactKind.CLAIM_SUBMITTED: ("issue_invoice",),
     FactKind.STRIPE_EVENT_STORED: ("settle_payment",),
     FactKind.RECONCILE_SLICE_DONE: ("reconcile",),
+    FactKind.POLICY_CHANGED: (),
     FactKind.CLAIM_HELD: (),
     FactKind.CLAIM_PENDING: (),
     FactKind.NOTHING_OWED: ("send_email",),

@@ -98,7 +98,8 @@ builds one takes its name out."""
 
 @dataclass(frozen=True)
 class Practice(Asleep):
-    """The tenant: owns providers, policies and a Stripe account."""
+    """The tenant: owns providers, policies and a Stripe account. `policy_version` counts what it chose since the
+    defaults; `version` counts every change of this row."""
 
     TYPE: ClassVar[str] = "practice"
 
@@ -110,6 +111,7 @@ class Practice(Asleep):
     email: str
     online_payments: bool = True
     policy: Policy = field(default_factory=Policy)
+    policy_version: int = 1
     stripe_account: str = ""
 
     @property
@@ -152,6 +154,11 @@ class ApiKey(Asleep):
     @property
     def key(self) -> Key:
         return Key(f"K#{self.secret_hash}#", "KEY#")
+
+    @property
+    def key_id(self) -> str:
+        """What people call it: the beginning of its hash."""
+        return self.secret_hash[:KEY_ID_CHARS]
 
 
 @dataclass(frozen=True)

@@ -271,9 +271,24 @@ class SubmittedClaim(TypedDict):
     submitted_at: str
 
 
-class Policies(TypedDict):
-    """What the practice chose. Hours are elapsed, days are dates in its time zone, `default_cap` is cents."""
+class AboutPolicy(TypedDict):
+    """What a policy does, in words for whoever chooses; `allowed` completes "must be …". One that is not available
+    keeps its default."""
 
+    default: str | int | bool | list[str] | list[int]
+    allowed: str
+    does: str
+    rules: list[str]
+    available: bool
+
+
+class Policies(TypedDict):
+    """What the practice chose. Hours are elapsed, days are dates in its time zone, `default_cap` is cents.
+
+    `version` goes up with each change; `about` tells of each policy what it does.
+    """
+
+    version: int
     amount_source: AmountSource
     overpayment: Overpayment
     eap_programmes: list[str]
@@ -292,3 +307,4 @@ class Policies(TypedDict):
     plan_absorbs_new: bool
     til_disclosure: TilDisclosure
     til_text: str
+    about: dict[str, AboutPolicy]

@@ -17,7 +17,7 @@ from billing.invoice_lines import InvoiceLines
 from billing.payment import Attempt, AttemptKind, AttemptState, Card
 from billing.period import morning
 from billing.plan import CHARGE_AFTER_ISSUE, InstalmentStatus, Plan, PlanStatus
-from billing.policy import Policy, Practice, Provider
+from billing.policy import Practice, Provider
 from billing.refund import Refund
 
 if TYPE_CHECKING:
@@ -168,30 +168,6 @@ def submission(row: Submission) -> "answers.SubmittedClaim":
             for line in claim.lines
         ],
         "submitted_at": instant(row.at),
-    }
-
-
-def policies(policy: Policy) -> "answers.Policies":
-    """What the practice chose."""
-    return {
-        "amount_source": policy.amount_source,
-        "overpayment": policy.overpayment,
-        "eap_programmes": list(policy.eap_programmes),
-        "autopay_delay": policy.autopay_delay,
-        "autopay_offered": policy.autopay_offered,
-        "minimum_notice_hours": policy.minimum_notice_hours,
-        "retry_days": list(policy.retry_days),
-        "fsa_autopay": policy.fsa_autopay,
-        "default_cap": policy.default_cap,
-        "payment_window_days": policy.payment_window_days,
-        "reminder_days": list(policy.reminder_days),
-        "accept_test_files": policy.accept_test_files,
-        "bill_reviewable": policy.bill_reviewable,
-        "outside_payments": policy.outside_payments,
-        "card_required": policy.card_required,
-        "plan_absorbs_new": policy.plan_absorbs_new,
-        "til_disclosure": policy.til_disclosure,
-        "til_text": policy.til_text,
     }
 
 

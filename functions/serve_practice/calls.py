@@ -14,18 +14,21 @@ from edges import answers, views
 from edges.inbound.client import ClientIn, SubmittedClaimIn
 from edges.inbound.fields import Request as Body
 from edges.inbound.practice import PolicyIn, PracticeIn, ProviderIn
+from edges.policy_view import policies
 from edges.receipts import read_receipt
 from functions.serve_practice import flow
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request that may do what it asks. `params` are the parts of the path; the practice is the key's own."""
+    """One request that may do what it asks. `params` are the parts of the path; the practice is the key's own, and
+    `key_id` is what people call that key."""
 
     practice: str
     params: Mapping[str, str]
     store: Store
     now: datetime
+    key_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,11 +91,13 @@ def show_holds(call: Call) -> Answer:
 
 
 def show_policies(call: Call) -> Answer:
-    return Answer(200, views.policies(flow.policies(call.store, _own_practice(call))))
+    return Answer(200, policies(flow.practice_of(call.store, _own_practice(call))))
 
 
 def change_policies(call: Call, given: PolicyIn) -> Answer:
-    return Answer(200, views.policies(flow.change_policies(call.store, _own_practice(call), given.change)))
+    practice = _own_practice(call)
+    owner = flow.change_policies(call.store, practice, given.change, call.key_id, call.now, given.version)
+    return Answer(200, policies(owner))
 
 
 def show_health(_call: Call) -> Answer:
@@ -145,7 +150,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route(
         "GET",
         "/v1/practices/{practice_id}/policies",
-        "What the practice chose",
+        "What the practice chose, and what each policy does (DESK-6)",
         show_policies,
         scopes=("practice",),
         answers={200: answers.Policies},
@@ -154,12 +159,12 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route(
         "PUT",
         "/v1/practices/{practice_id}/policies",
-        "Change some policies; those left out stay as they are",
+        "Change policies; those left out stay as they are, and with `version` nobody else's change is overwritten",
         change_policies,
         scopes=("practice",),
         takes=PolicyIn,
         answers={200: answers.Policies},
-        refuses=(404,),
+        refuses=(404, 409),
     ),
     Route(
         "PUT",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from billing.account import Account, Books, Contact
+from billing.choosing import choose
 from billing.claim_state import ClaimState, Hold, Submission, claim_state_key
 from billing.ids import account_key, contact_key, facts_pk, holds_pk, practice_key
 from billing.invoice_lines import InvoiceLines
@@ -86,7 +87,7 @@ def put_practice(store: Store, wanted: Practice, now: datetime) -> tuple[Practic
             store.commit(Insert(armed(now)))
         store.commit(Insert(wanted))
         return wanted, True
-    wanted = replace(wanted, version=stored.version, policy=stored.policy)
+    wanted = replace(wanted, version=stored.version, policy=stored.policy, policy_version=stored.policy_version)
     if wanted != stored:
         wanted = replace(wanted, version=stored.version + 1)
         store.commit(Update(wanted))
@@ -141,7 +142,7 @@ def show_account(store: Store, practice: str, client: str) -> Shown:
     books = Books.read(store, practice, client)
     if books is None:
         raise unknown_client(client)
-    owner = _practice(store, practice)
+    owner = practice_of(store, practice)
     lines = store.partition(facts_pk(practice, client), "LINES#") if books.invoices else []
     return Shown(books, tuple(one for one in lines if isinstance(one, InvoiceLines)), owner.time_zone)
 
@@ -151,18 +152,30 @@ def open_holds(store: Store, practice: str) -> list[Hold]:
     return [row for row in store.partition(holds_pk(practice), "HOLD#") if isinstance(row, Hold)]
 
 
-def policies(store: Store, practice: str) -> Policy:
-    """What the practice chose (DESK-6)."""
-    return _practice(store, practice).policy
+def change_policies(
+    store: Store,
+    practice: str,
+    change: Callable[[Policy], Policy],
+    key_id: str,
+    now: datetime,
+    version: int | None = None,
+) -> Practice:
+    """Apply `change` to what the practice chose, asked for by that key -> the practice as it is from now on (DESK-6).
 
-
-def change_policies(store: Store, practice: str, change: Callable[[Policy], Policy]) -> Policy:
-    """Apply `change` to what the practice chose -> what holds from now on."""
-    owner = _practice(store, practice)
-    policy = change(owner.policy)
-    if policy != owner.policy:
-        store.commit(Update(replace(owner, policy=policy, version=owner.version + 1)))
-    return policy
+    Raises Refused where the change was made for another `version` than the one in force, unless it is in force already:
+    then it is the same request again.
+    """
+    owner = practice_of(store, practice)
+    chosen, writes = choose(owner, change(owner.policy), key_id, now)
+    if writes and version not in (None, owner.policy_version):
+        raise Refused(
+            "policies_changed",
+            f"The policies are at version {owner.policy_version} by now: read them again, and change what they are.",
+            rule="DESK-6",
+        )
+    if writes:
+        store.commit(*writes)
+    return chosen
 
 
 def unknown_client(client: str) -> Refused:
@@ -172,7 +185,8 @@ def unknown_client(client: str) -> Refused:
     )
 
 
-def _practice(store: Store, practice: str) -> Practice:
+def practice_of(store: Store, practice: str) -> Practice:
+    """The practice's own row, with what it chose. Raises Refused 404 where it is not set up yet."""
     owner = store.get(practice_key(practice))
     if not isinstance(owner, Practice):
         raise Refused(

@@ -41,8 +41,8 @@ def serve(request: Request, *, store: Store, now: datetime) -> Response:
         detail = f"This path is served by {allowed}."
         return problem(405, "Method Not Allowed", detail, headers={"allow": allowed})
     route = found.route
-    practice = authenticate_any(request, store, route.scopes).practice if route.scopes else ""
-    call = Call(practice, found.params, store, now)
+    key = authenticate_any(request, store, route.scopes) if route.scopes else None
+    call = Call(key.practice if key else "", found.params, store, now, key.key_id if key else "")
     given = (parse(route.takes, request.body, request.content_type),) if route.takes else ()
     answer = route.act(call, *given)
     return respond(answer.status, answer.body)

@@ -126,7 +126,7 @@ class Staff:
             return replace(policy, autopay_delay=delay, minimum_notice_hours=hours)
 
         def act(ports: dict[str, Any]) -> str:
-            change_policies(ports["store"], self.practice, choose)
+            change_policies(ports["store"], self.practice, choose, "staff", self.world.now)
             return self._noted("practice: another policy")
 
         return self._until_done(f"chooses {delay}, at least {hours} h of notice", act)

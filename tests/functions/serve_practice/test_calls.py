@@ -135,21 +135,6 @@ def test_a_client_of_another_practice_is_unknown(api: Api) -> None:
     assert_problem(api.call("GET", "/v1/clients/eve/account", key="practice"), 404)
 
 
-def test_policies_are_shown_and_changed_one_by_one(api: Api) -> None:
-    path = "/v1/practices/riverbend/policies"
-    before = api.call("GET", path, key="practice").body
-    assert (before["autopay_delay"], before["retry_days"], before["default_cap"]) == (
-        "48h_after_notice",
-        [1, 3, 7],
-        500_00,
-    )
-    change = {"autopay_delay": "overnight", "reminder_days": [5, 10]}
-    reply = api.call("PUT", path, key="practice", body=change)
-    assert (reply.status, reply.body) == (200, before | change)
-    assert api.call("GET", path, key="practice").body == before | change
-    assert api.call("PUT", path, key="practice", body={}).body == before | change
-
-
 def test_open_holds_are_listed_with_what_to_do(api: Api) -> None:
     held = Hold("riverbend", "hold_1", "KB1", "ICN1", "r1", "unmatched_claim", api.now, 15_00)
     api.store.commit(Insert(held))

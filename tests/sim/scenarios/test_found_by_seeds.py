@@ -171,7 +171,8 @@ def test_a_charge_is_not_called_too_early_because_the_practice_wants_longer_noti
     stage.forward(hours=48, minutes=5)
     assert stage.taken("client_on_autopay") == [62_50]
     longer = lambda policy: replace(policy, minimum_notice_hours=72)  # noqa: E731
-    stage.does("practice", lambda ports: change_policies(ports["store"], PRACTICE, longer) and None)
+    now = stage.world.now
+    stage.does("practice", lambda ports: change_policies(ports["store"], PRACTICE, longer, "staff", now) and None)
     stage.world.judge.policy_changed()
     stage.forward(days=2)
     assert stage.world.nights.number >= 2
