@@ -1,11 +1,15 @@
-"""Read claim results from our own JSON: one result, or a batch in which a broken one costs only itself."""
+"""Read claim results from our own JSON: one result, or a batch in which a broken one costs only itself. What has
+`transactions` is a clearinghouse's report, and read by edges/formats/clearinghouse.py.
+"""
 
+from collections.abc import Iterator
 from typing import Final, TypedDict, cast
 
 from pydantic import ValidationError
 
 from billing.claim import Adjustment, ClaimResult, ClaimStatus, ServiceLine
 from edges import strict_json
+from edges.formats.clearinghouse import read_report
 from edges.formats.rejected import Rejected
 from edges.inbound.claim_result import AdjustmentIn, ClaimResultIn
 
@@ -28,26 +32,31 @@ class NotAClaimResult(ValueError):
         self.errors = errors
 
 
-def parse_batch(text: bytes) -> tuple[ClaimResult | Rejected, ...]:
+def parse_batch(text: bytes, warnings: list[str] | None = None) -> Iterator[ClaimResult | Rejected]:
     """The results of a body, in order.
 
     A body is one result, whose errors raise NotAClaimResult, or `{"results": [1 to 500 of them]}`, where a broken one
-    becomes `Rejected` and the others go on. Raises strict_json.NotJson for what is not JSON.
+    becomes `Rejected` and the others go on, or a clearinghouse's report, what is wrong about whose payment is added to
+    `warnings`. Raises strict_json.NotJson for what is not JSON, and everything it raises before the first result.
 
     Each result stands alone, whatever came beside it, so its ordinal is 0: the same result twice in a batch is one
     result delivered twice, unlike in an 835, whose transaction may hold equal decisions.
     """
-    body = strict_json.loads(text)
+    body = strict_json.loads(text, decimal=True)
     if not isinstance(body, dict):
         raise NotAClaimResult([{"loc": "body", "msg": "must be a claim result or an object with results"}])
+    if "transactions" in body:
+        if not isinstance(body["transactions"], list) or not body["transactions"]:
+            raise NotAClaimResult([{"loc": "transactions", "msg": "must be a list of the payments of an 835 report"}])
+        return read_report(body, warnings)
     if "results" not in body:
-        return (_read(body),)
+        return iter((_read(body),))
     elements = body["results"]
     if len(body) > 1:
         raise NotAClaimResult([{"loc": "body", "msg": "an object with results has no other fields"}])
     if not isinstance(elements, list) or not 1 <= len(elements) <= MAX_RESULTS:
         raise NotAClaimResult([{"loc": "results", "msg": f"must be a list of 1 to {MAX_RESULTS} claim results"}])
-    return tuple(_read_or_reject(element) for element in elements)
+    return map(_read_or_reject, elements)
 
 
 def _read_or_reject(element: object) -> ClaimResult | Rejected:

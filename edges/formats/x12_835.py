@@ -47,9 +47,14 @@ def read_835(body: bytes | Iterable[bytes], warnings: list[str] | None = None) -
     What is wrong about the envelope is added to `warnings`. Raises Unreadable, before the first claim, when the file
     does not begin with an ISA header; after that nothing in a file raises.
     """
+    return read_segments(Segments(pieces(body) if isinstance(body, bytes) else body), warnings)
+
+
+def read_segments(segments: Iterable[list[str]], warnings: list[str] | None = None) -> Iterator[ClaimResult | Rejected]:
+    """The same of segments that are cut already, each a list of elements, the tag first."""
     reader = _Reader([] if warnings is None else warnings)
     ready, handlers = reader.ready, reader.handlers
-    for elements in Segments(pieces(body) if isinstance(body, bytes) else body):
+    for elements in segments:
         reader.count += 1
         handle = handlers.get(elements[0])
         if handle is not None:

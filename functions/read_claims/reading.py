@@ -39,16 +39,16 @@ def _reader(body: bytes, content_type: str, warnings: list[str]) -> Iterator[Rea
         from edges.formats.x12_835 import read_835
 
         return read_835(body, warnings)
-    return _json(body, content_type)
+    return _json(body, content_type, warnings)
 
 
-def _json(body: bytes, content_type: str) -> Iterator[Reading]:
+def _json(body: bytes, content_type: str, warnings: list[str]) -> Iterator[Reading]:
     from edges.formats import claim_json, fhir
     from edges.formats.claim_json import NotAClaimResult
     from edges.strict_json import NotJson
 
     try:
-        return iter(fhir.parse(body) if content_type == FHIR else claim_json.parse_batch(body))
+        return iter(fhir.parse(body)) if content_type == FHIR else claim_json.parse_batch(body, warnings)
     except (NotJson, NotAClaimResult) as unreadable:  # the door let it in: its rules were others then
         raise Unreadable(str(unreadable)) from unreadable
 

@@ -106,7 +106,8 @@ def _of_route(route: Route) -> Json:
 
 def _post_claim_results(path: str) -> Json:
     operation = _operation(
-        "Post claim results: one, a batch, an 835 file or FHIR; 202 comes after the durable write",
+        "Post claim results: one, a batch, an 835 (as X12 or as a clearinghouse's report) or FHIR; 202 comes after the "
+        "durable write",
         "post_claim_results",
         path,
         ("claims",),
@@ -121,10 +122,17 @@ def _post_claim_results(path: str) -> Json:
         "additionalProperties": False,
         "properties": {"results": {"type": "array", "minItems": 1, "maxItems": MAX_RESULTS, "items": one}},
     }
+    report = {
+        "type": "object",
+        "description": "An 835 as clearinghouses give it in JSON: Convert Reports of Change Healthcare, Stedi's 835 "
+        "ERA report. Told by its transactions; other fields are let pass.",
+        "required": ["transactions"],
+        "properties": {"transactions": {"type": "array", "minItems": 1, "items": {"type": "object"}}},
+    }
     operation["requestBody"] = {
         "required": True,
         "content": {
-            **_json({"oneOf": [one, batch]}),
+            **_json({"anyOf": [one, batch, report]}),
             "application/edi-x12": {"schema": {"type": "string"}},
             "application/fhir+json": {
                 "schema": {"type": "object", "description": "ExplanationOfBenefit, ClaimResponse, or a Bundle"}

@@ -13,6 +13,8 @@ from billing.facts import ROUTES, Fact, FactKind, Message
 from billing.gates import Gate
 from functions.issue_invoice import flow as issue_invoice
 from functions.read_claims import flow as read_claims
+from tests.edges.formats.report_example import report
+from tests.edges.formats.x12_example import document
 from tests.functions.api import Api
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "835"
@@ -118,3 +120,15 @@ def test_submitting_the_claim_lets_its_held_result_through(api: Api) -> None:
     shown = api.call("GET", receipt["status_url"], key="claims").body
     assert shown["results"][0]["now"] == "invoiced"
     assert api.call("GET", "/v1/holds", key="practice").body["holds"] == []
+
+
+def test_a_clearinghouses_report_is_billed_and_the_835_it_was_made_from_is_its_duplicate(api: Api) -> None:
+    submit(api)
+    sent = api.call("POST", "/v1/claim-results", key="claims", body=report())
+    relay(api)
+    (billed,) = api.call("GET", sent.body["status_url"], key="claims").body["results"]
+    assert (billed["outcome"], billed["now"], billed["amount"]) == ("accepted", "invoiced", 6250)
+    again = api.call("POST", "/v1/claim-results", key="claims", body=document(), content_type="application/edi-x12")
+    relay(api)
+    shown = api.call("GET", again.body["status_url"], key="claims").body
+    assert (shown["duplicate"], shown["claims"], shown["state"]) == (1, 1, "done")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from billing.claim_state import StoredBody
+from tests.edges.formats.report_example import report
 from tests.functions.api import Api, Reply, assert_problem
 
 FILES = sorted((Path(__file__).parents[2] / "fixtures" / "835").glob("*.835"))
@@ -124,6 +125,13 @@ def test_what_is_neither_json_nor_an_835_is_415_and_told_what_is_taken(api: Api)
     assert_problem(reply, 415)
     for taken in ("application/json", "application/fhir+json", "application/edi-x12"):
         assert taken in reply.body["detail"]
+
+
+def test_a_clearinghouses_report_is_told_by_its_transactions(api: Api) -> None:
+    assert post(api, report(), kind="application/json").status == 202
+    reply = post(api, report() | {"transactions": []}, kind="application/json")
+    assert_problem(reply, 422)
+    assert [error["loc"] for error in reply.body["errors"]] == ["transactions"]
 
 
 def test_fhir_that_is_no_decision_about_a_claim_is_422_and_no_json_is_400(api: Api) -> None:
