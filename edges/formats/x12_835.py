@@ -9,7 +9,6 @@ Field names such as CLP04 are X12's: the segment, and the element counted from 1
 """
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,7 +16,7 @@ from typing import Final
 
 from billing.claim import ClaimResult
 from edges.formats.rejected import Rejected
-from edges.formats.x12_claim import MAX_CLAIM_SEGMENTS, Context, OpenClaim, at
+from edges.formats.x12_claim import MAX_CLAIM_SEGMENTS, Context, OpenClaim, Ordinals, at
 from edges.formats.x12_segments import (
     BAD_HEADER,
     BLANK,
@@ -83,7 +82,7 @@ class _Transaction:
     adjusted: int = 0
     has_rejected: bool = False
     context: Context | None = None
-    ordinals: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    ordinals: Ordinals = field(default_factory=Ordinals)
 
 
 class _Reader:
