@@ -46,6 +46,19 @@ CARCS: Final[dict[str, Carc]] = {carc.code: carc for carc in map(_parse, ROWS)}
 
 NOT_OWED = "You do not owe this amount."
 
+OTHER_INSURANCE: Final = "23"
+"""What an earlier payer of the chain paid or took off, as a later one repeats it. Not to be posted again, and no
+discount of this plan's."""
+AGREED: Final = frozenset({"24", "45", "104", "131", "222"})
+"""Reasons that speak of an agreement between practice and plan. Only group CO says that there is one."""
+DISCOUNTS: Final = frozenset({"45", "131", "222"})
+"""Those of them that lower the price."""
+
+
+def is_discount(group: str, code: str) -> bool:
+    """Whether an adjustment is a discount that practice and plan agreed on."""
+    return group == Group.CO and code in DISCOUNTS
+
 
 def sentence(group: str, code: str) -> str:
     """What `code` under `group` means, in plain words (INV-6); never contradicts who the group says must bear it."""
@@ -54,6 +67,8 @@ def sentence(group: str, code: str) -> str:
     if carc is None:
         return f"{neutral}."
     patient_owes = group == Group.PR
+    if code in AGREED and group not in (Group.CO, Group.PR):
+        return f"{neutral}. {NOT_OWED}"
     if patient_owes == (carc.usual_group == Group.PR):
         return carc.sentence
     if patient_owes:

@@ -12,7 +12,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Final
 
-from billing.carc import sentence
+from billing.carc import OTHER_INSURANCE, sentence
 from billing.claim import Adjustment, ClaimResult, Group, ServiceLine, SubmittedClaim
 
 
@@ -155,9 +155,10 @@ def _reason(adjustment: Adjustment) -> Reason:
 
 
 def bucket_of(group: str, code: str) -> Bucket:
-    """The column of an adjustment. OA-23 is what another insurance did; all else that is not PR is the plan's."""
+    """The column of an adjustment. OA-23 is what another insurance did, under whichever group a payer repeats it; all
+    else that is not PR is the plan's."""
     if group == Group.PR:
         return PATIENT_BUCKETS.get(code, Bucket.NOT_COVERED)
-    if (group, code) == (Group.OA, "23"):
+    if code == OTHER_INSURANCE:
         return Bucket.INSURANCE_PAID
     return Bucket.PLAN_DISCOUNT

@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from hypothesis import strategies as st
+
 from billing.claim import Adjustment, ClaimResult, ClaimStatus, ServiceLine, SubmittedClaim, SubmittedLine
 
 SESSION_DAY = date(2026, 10, 30)
@@ -74,3 +76,30 @@ REVERSAL_OF_IT = decided(
     stated_responsibility=0,
 )
 DUPLICATE_DENIAL = decided(Adjustment("OA", "18", 15000), payer_claim_id="2026000200")
+
+
+amounts = st.integers(min_value=-50_000, max_value=200_000)
+adjustments = st.lists(
+    st.builds(
+        Adjustment,
+        group=st.sampled_from(["CO", "PR", "PI", "OA"]),
+        code=st.sampled_from(["1", "2", "3", "23", "24", "45", "66", "94", "96", "131", "253", "999"]),
+        amount=amounts,
+    ),
+    max_size=5,
+).map(tuple)
+
+
+@st.composite
+def balanced_results(draw: st.DrawFn) -> ClaimResult:
+    """Any claim result that balances: with or without lines, with adjustments on either level."""
+    lines: list[ServiceLine] = []
+    for line_adjustments in draw(st.lists(adjustments, max_size=4)):
+        dated = draw(st.sampled_from([None, date(2026, 10, 30)]))
+        lines.append(service(*line_adjustments, charged=draw(amounts), service_date=dated))
+    whole = draw(adjustments)
+    rest = draw(st.sampled_from([0, 0, 1, 7_500])) if lines else draw(amounts)
+    charged = sum(line.charged for line in lines) + rest
+    adjusted = sum(adjustment.amount for line in lines for adjustment in line.adjustments)
+    paid = charged - adjusted - sum(adjustment.amount for adjustment in whole)
+    return decided(charged=charged, paid=paid, lines=tuple(lines), adjustments=whole)

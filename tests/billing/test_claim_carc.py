@@ -1,6 +1,7 @@
 """The words for adjustment reason codes: complete, made from the csv, never contradicting the group."""
 
 import csv
+import re
 
 import pytest
 
@@ -50,13 +51,26 @@ def test_the_group_wins_when_a_patients_reason_is_not_left_to_the_patient():
     assert sentence("OA", "100") == "Your plan gave reason 100. You do not owe this amount."
 
 
-@pytest.mark.parametrize("code", CARCS)
-@pytest.mark.parametrize("group", [Group.CO, Group.OA, Group.PI])
-def test_no_sentence_outside_the_patients_share_speaks_of_a_debt(group: Group, code: str):
-    """LAW-3"""
-    words = sentence(group, code)
-    assert "due from you" not in words or "nothing is due from you" in words
-    assert "toward your deductible" not in words
+NOT_THE_CLIENTS = re.compile(r"you do not (owe|pay)|not your cost|cannot be (billed|charged) to you|is due until", re.I)
+THE_CLIENTS = re.compile(
+    r"due from you|toward your deductible|leaves to you|asks you to pay|left this amount to you|unless"
+)
+
+
+@pytest.mark.parametrize("code", [*CARCS, "999"])
+def test_no_sentence_contradicts_who_the_group_says_must_bear_the_amount(code: str):
+    """LAW-3, INV-6: beside an amount they owe nobody reads that they do not, and the other way round."""
+    assert not NOT_THE_CLIENTS.search(sentence("PR", code))
+    for group in (Group.CO, Group.OA, Group.PI):
+        assert not THE_CLIENTS.search(sentence(group, code))
+
+
+def test_only_the_contractual_group_speaks_of_an_agreement():
+    """CO says that there is one; PI and OA that there is none."""
+    for code in CARCS:
+        for group in (Group.OA, Group.PI, Group.PR):
+            assert not re.search(r"we agreed|our (specific )?agreement|pays us a fixed", sentence(group, code))
+    assert sentence("PI", "45") == "Your plan gave reason 45. You do not owe this amount."
 
 
 def test_a_csv_that_lists_a_code_twice_is_refused():
