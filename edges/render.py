@@ -21,6 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from billing.money import dollars
 from billing.notice import Letter, LetterItem, NoticeKind
 from billing.period import local_date, zone
+from edges.picture import picture
 
 PAY_LINK: Final = "{{PAY_LINK}}"
 """Stands for the client's pay link in every rendered letter."""
@@ -149,6 +150,7 @@ def _environment() -> Environment:
         "date": date_in_words,
         "moment": moment_in_words,
         "first_name": first_name,
+        "picture": picture,
     }
     environment.globals["style"] = f"{STYLE_PATH}?v={STYLE_VERSION}"
     return environment

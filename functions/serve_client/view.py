@@ -11,7 +11,7 @@ from typing import Final
 from billing.account import Books
 from billing.autopay import CONSENT_TEXT, CONSENT_VERSION, cap_of
 from billing.dispute import DisputeState
-from billing.explain import Bucket, ExplainedLine
+from billing.explain import ExplainedLine
 from billing.invoice import Invoice, Source, Status
 from billing.money import STRIPE_MINIMUM, Cents, dollars
 from billing.payment import Attempt, AttemptKind, AttemptState
@@ -19,23 +19,10 @@ from billing.plan import Instalment, InstalmentStatus, Plan
 from billing.planning import MOST_INVOICES
 from billing.policy import Practice
 from billing.refund import RefundState
+from billing.where_it_went import WhereItWent, where_it_went
 
 PAYMENTS_SHOWN: Final = 5
 """The link page confirms what was paid lately; the whole history needs a sign-in (design: Web)."""
-
-WHERE_IT_WENT: Final[Mapping[Bucket, str]] = {
-    Bucket.PLAN_DISCOUNT: "Discount your plan agreed",
-    Bucket.INSURANCE_PAID: "Your plan paid",
-    Bucket.DEDUCTIBLE: "Deductible",
-    Bucket.COINSURANCE: "Coinsurance",
-    Bucket.COPAY: "Copay",
-    Bucket.NOT_COVERED: "Not covered",
-}
-"""The columns of an explained line, in the order and the words a person reads them (INV-6)."""
-COLOURS: Final[Mapping[Bucket, str]] = {Bucket.PLAN_DISCOUNT: "discount", Bucket.INSURANCE_PAID: "plan"}
-"""Which part of the coloured bar a column belongs to; what is not here is the client's."""
-NOT_YOURS: Final = frozenset(COLOURS)
-"""Columns that come off the full price; the others add up to what the client pays."""
 
 INSTALMENT_WORDS: Final[Mapping[InstalmentStatus, str]] = {
     InstalmentStatus.PLANNED: "To come",
@@ -45,32 +32,24 @@ INSTALMENT_WORDS: Final[Mapping[InstalmentStatus, str]] = {
     InstalmentStatus.SKIPPED: "Skipped",
 }
 
+OF_A_PLAN: Final = "This is part of your payment plan: what it is made of was shown when the plan began."
+NO_DETAILS: Final[Mapping[Source, str]] = {
+    Source.CLAIM: "Your health plan gave no further detail.",
+    Source.PLAN: OF_A_PLAN,
+    Source.PLAN_REMAINDER: OF_A_PLAN,
+}
+"""What stands under Details where no lines explain a bill."""
+
 DROPPED_WORDS: Final[Mapping[Status, str]] = {Status.VOID: "cancelled", Status.WRITTEN_OFF: "no longer asked for"}
 
 
 @dataclass(frozen=True)
-class Row:
-    """One row of an explanation. `amount` in cents, signed as shown; `colour` names its part of the bar."""
-
-    label: str
-    amount: Cents
-    colour: str
-    sentences: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """One service: its rows, and the bar whose parts (colour, from, width) are cents of `billed`; () where the parts
-    are no shares of a whole."""
+class Service:
+    """One service of a bill, and where its price went (INV-6). `procedure` is "" for the rest of a claim."""
 
     procedure: str
     on: date | None
-    billed: Cents
-    you_owe: Cents
-    rows: tuple[Row, ...]
-    bar: tuple[tuple[str, Cents, Cents], ...]
-    discount: Cents
-    plan_paid: Cents
+    went: WhereItWent
 
 
 @dataclass(frozen=True)
@@ -84,7 +63,9 @@ class Charge:
 @dataclass(frozen=True)
 class Bill:
     """An unpaid invoice. `payable`: it has a Pay button · `waits`: why it has none, "" where nothing special ·
-    `note`: what else there is to know."""
+    `note`: what else there is to know · `went`: where its price went, all its `services` together; None where nothing
+    is known of that, and then `no_details` says why · `on_other_bills`: what of the client's share another bill asks
+    for."""
 
     invoice_id: str
     title: str
@@ -97,7 +78,10 @@ class Bill:
     waits: str
     note: str
     charge: Charge | None
-    explanations: tuple[Explanation, ...]
+    went: WhereItWent | None
+    services: tuple[Service, ...]
+    on_other_bills: Cents
+    no_details: str
 
 
 @dataclass(frozen=True)
@@ -252,6 +236,7 @@ def _being_charged(invoice: Invoice, books: Books) -> bool:
 
 def _bill(invoice: Invoice, books: Books, lines: Sequence[ExplainedLine], providers: Mapping[str, str]) -> Bill:
     charging = _being_charged(invoice, books)
+    went = where_it_went(lines) if lines else None
     card = books.card(invoice.card_id)
     mark, waits = "Balance due", ""
     if charging:
@@ -277,7 +262,10 @@ def _bill(invoice: Invoice, books: Books, lines: Sequence[ExplainedLine], provid
         charge=Charge(card.shown if card else "your card", invoice.charge_at)
         if announced and invoice.charge_at
         else None,
-        explanations=tuple(explanation(line) for line in lines),
+        went=went,
+        services=tuple(Service(line.procedure, line.service_date, where_it_went([line])) for line in lines),
+        on_other_bills=went.you_owe - invoice.amount if went else 0,
+        no_details=NO_DETAILS.get(invoice.source, ""),
     )
 
 
@@ -304,56 +292,6 @@ def _pay_all(books: Books) -> PayAll | None:
         return None
     everything = sum(1 for one in books.invoices if one.payable and not _being_charged(one, books))
     return PayAll(amount, len(together), everything - len(together))
-
-
-def explanation(line: ExplainedLine) -> Explanation:
-    """One service in plain words, each cent by its adjustment (INV-6)."""
-    amounts = {
-        Bucket.PLAN_DISCOUNT: line.plan_discount,
-        Bucket.INSURANCE_PAID: line.insurance_paid,
-        Bucket.DEDUCTIBLE: line.deductible,
-        Bucket.COINSURANCE: line.coinsurance,
-        Bucket.COPAY: line.copay,
-        Bucket.NOT_COVERED: line.not_covered,
-    }
-    rows = [
-        Row(
-            label=words,
-            amount=-amounts[bucket] if bucket in NOT_YOURS else amounts[bucket],
-            colour=COLOURS.get(bucket, "you"),
-            sentences=_sentences(line, bucket),
-        )
-        for bucket, words in WHERE_IT_WENT.items()
-        if amounts[bucket]
-    ]
-    return Explanation(
-        procedure=line.procedure,
-        on=line.service_date,
-        billed=line.billed,
-        you_owe=line.you_owe,
-        rows=tuple(rows),
-        bar=_bar(line),
-        discount=line.plan_discount,
-        plan_paid=line.insurance_paid,
-    )
-
-
-def _sentences(line: ExplainedLine, bucket: Bucket) -> tuple[str, ...]:
-    """Our sentence for each reason of that column, each once."""
-    return tuple(dict.fromkeys(reason.sentence for reason in line.reasons if reason.bucket == bucket))
-
-
-def _bar(line: ExplainedLine) -> tuple[tuple[str, Cents, Cents], ...]:
-    """The parts of the full price side by side; none where a part is negative or they do not add up to it."""
-    parts = (("discount", line.plan_discount), ("plan", line.insurance_paid), ("you", line.you_owe))
-    if line.billed <= 0 or any(width < 0 for _, width in parts) or sum(w for _, w in parts) != line.billed:
-        return ()
-    placed, start = [], 0
-    for colour, width in parts:
-        if width:
-            placed.append((colour, start, width))
-        start += width
-    return tuple(placed)
 
 
 def _plan(plan: Plan | None) -> PlanView | None:

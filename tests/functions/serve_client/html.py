@@ -89,8 +89,8 @@ def parsed(html: str) -> Element:
     named = [one["id"] for one in _every(root) if one["id"]]
     assert len(named) == len(set(named)), f"an id twice: {sorted(n for n in named if named.count(n) > 1)}"
     for one in _every(root):
-        for reference in (one["for"], one["form"], one["aria-labelledby"], *one["aria-describedby"].split()):
-            assert not reference or reference in named, f"<{one.tag}> refers to {reference}, which is not there"
+        for reference in " ".join(one[name] for name in ("for", "form", "aria-labelledby", "aria-describedby")).split():
+            assert reference in named, f"<{one.tag}> refers to {reference}, which is not there"
         assert "style" not in one.attributes, "the content security policy forbids inline styles"
         assert not [name for name in one.attributes if name.startswith("on")]
     assert not root.all("script", "style")

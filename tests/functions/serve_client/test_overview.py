@@ -6,8 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from billing.account import Contact
+from billing.claim import Adjustment, ClaimResult
 from billing.dispute import Dispute, DisputeState
-from billing.explain import ExplainedLine, Reason, explain
+from billing.explain import explain
 from billing.invoice import Source
 from billing.invoice_lines import InvoiceLines
 from billing.payment import Attempt, AttemptKind, AttemptState, Part
@@ -17,7 +18,7 @@ from billing.refund import Refund, RefundCause, RefundState
 from edges.render import render_page
 from functions.serve_client.door import Page
 from functions.serve_client.flow import pay, show
-from functions.serve_client.view import explanation
+from tests.billing.claim_examples import decided
 from tests.functions.serve_client.html import Element, parsed
 from tests.functions.serve_client.world import (
     CLIENT,
@@ -48,6 +49,12 @@ def one_bill(amount: int = 6250, **practice: object) -> World:
     world.bill(1, amount)
     world.signed_in()
     return world
+
+
+def explained(world: World, result: ClaimResult) -> None:
+    """The one bill is what that result made of the session."""
+    lines = InvoiceLines(PRACTICE, CLIENT, "inv_1", ())
+    world.change(lines, lines=explain(result, None))
 
 
 def autopay_on(world: World) -> World:
@@ -106,11 +113,67 @@ def test_inv_6_each_cent_of_a_bill_is_explained_in_plain_words() -> None:
     assert words[5] == "You pay"
 
 
-def test_inv_6_the_bar_shows_the_shares_of_the_full_price() -> None:
-    (bar,) = seen(one_bill()).all("svg")
-    assert bar["aria-label"] == "Of $150.00: $45.00 discount, $42.50 paid by your plan, $62.50 yours."
-    parts = [(rect["class"], rect["x"], rect["width"]) for rect in bar.all("rect")]
-    assert parts == [("discount", "0", "4500"), ("plan", "4500", "4250"), ("you", "8750", "6250")]
+def test_inv_6_the_picture_shows_the_shares_of_the_full_price_and_says_them_in_words() -> None:
+    (picture,) = (one for one in seen(one_bill()).all("svg") if one["role"] == "img")
+    assert [(part["x"], part["width"]) for part in picture.all("rect") if part["class"] == "slice"] == [
+        ("0.00%", "30.01%"),
+        ("30.01%", "28.33%"),
+        ("58.34%", "26.66%"),
+        ("85.00%", "15.00%"),
+    ]
+    assert [one.text for one in picture.all("title", "desc")] == [
+        "Where the $150.00 went",
+        "Discount your plan agreed: $45.00. Your plan paid: $42.50. Deductible: $40.00. Copay: $22.50. You pay $62.50.",
+    ]
+
+
+def test_inv_6_nothing_is_told_by_colour_alone_and_each_row_repeats_the_pattern_of_its_part() -> None:
+    (details,) = seen(one_bill()).all("details")
+    patterns = {f"url(#{one['id']})" for one in details.all("pattern")}
+    assert len(patterns) == 3
+    slices = [one["fill"] for one in details.all("rect") if one["class"] == "slice"]
+    keys = [one.all("rect")[0]["fill"] for one in details.all("svg") if one["class"] == "key"]
+    assert slices == keys
+    assert set(slices) == patterns
+
+
+def test_inv_6_what_another_insurance_settled_is_named_as_that_on_the_page() -> None:
+    """OA-23"""
+    world = one_bill(2250)
+    explained(world, decided(Adjustment("OA", "23", 12000), Adjustment("PR", "3", 2250)))
+    (details,) = seen(world).all("details")
+    rows = [(row.all("th")[0].text, row.all("td")[0].text) for row in details.all("tr")]
+    assert rows[1] == (
+        "Settled by your other insurance This reflects what your other insurance already paid or adjusted. "
+        "It is shown only so the numbers add up.",
+        "−$120.00",
+    )
+    assert not [label for label, _ in rows if "Discount" in label]
+
+
+def test_inv_6_a_bill_that_nobody_else_had_a_part_in_has_a_table_and_no_picture() -> None:
+    """PR-96, released by a person."""
+    world = one_bill(15000)
+    explained(world, decided(Adjustment("PR", "96", 15000)))
+    (details,) = seen(world).all("details")
+    assert details.all("svg") == []
+    assert [row.text for row in details.all("tr")] == [
+        "Full price $150.00",
+        "Not covered Your plan does not cover this service or charge. $150.00",
+        "You pay $150.00",
+    ]
+
+
+def test_inv_6_a_bill_for_a_part_of_the_share_says_that_the_rest_is_another_bills() -> None:
+    """A supplement asks for the difference only."""
+    world = one_bill(1000)
+    explained(world, decided(Adjustment("CO", "45", 4500), Adjustment("PR", "3", 2250)))
+    (details,) = seen(world).all("details")
+    assert [row.text for row in details.all("tr")[-3:]] == [
+        "You pay $22.50",
+        "On another bill −$12.50",
+        "Still to pay $10.00",
+    ]
 
 
 def test_inv_6_services_of_one_bill_are_explained_apart() -> None:
@@ -124,18 +187,6 @@ def test_inv_6_services_of_one_bill_are_explained_apart() -> None:
         "Service 90834, Friday, October 30",
         "Service 90834, Saturday, October 31",
     ]
-
-
-def test_a_bar_is_left_out_where_its_parts_are_no_shares_of_a_whole() -> None:
-    taken_back = ExplainedLine("90834", None, 10000, 0, -2000, 0, 0, 0, 12000, 12000, ())
-    assert explanation(taken_back).bar == ()
-    assert [row.amount for row in explanation(taken_back).rows] == [2000, 12000]
-
-
-def test_a_reason_given_twice_is_said_once() -> None:
-    reason = Reason("PR", "1", 2000, "This part goes toward your deductible.", "deductible")
-    line = ExplainedLine("", None, 4000, 0, 0, 4000, 0, 0, 0, 4000, (reason, reason))
-    assert explanation(line).rows[0].sentences == ("This part goes toward your deductible.",)
 
 
 def test_auto_4_an_announced_charge_is_shown_with_card_and_moment_and_can_be_stopped() -> None:
