@@ -86,7 +86,6 @@ NOT_BUILT: Final = frozenset(
         "amount_source",
         "overpayment",
         "eap_programmes",
-        "card_required",
         "plan_absorbs_new",
         "til_disclosure",
         "til_text",

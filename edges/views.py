@@ -47,7 +47,7 @@ NEXT_STEP: Final[dict[str, str]] = {
 """What a person does about a hold, by its reason (DESK-5)."""
 
 
-def client_account(books: Books, lines: Iterable[InvoiceLines], time_zone: str) -> "answers.Account":
+def client_account(books: Books, lines: Iterable[InvoiceLines], time_zone: str, *, can_book: bool) -> "answers.Account":
     """A client's account. `time_zone` is the practice's: instalments issue in the morning there."""
     explained = {one.invoice_id: one for one in lines}
     card = books.default_card
@@ -59,7 +59,7 @@ def client_account(books: Books, lines: Iterable[InvoiceLines], time_zone: str) 
             "card": _card(card) if card else None,
             "cap": books.account.cap,
         },
-        "can_book": True,  # AUTO-11: `card_required` is off for every practice
+        "can_book": can_book,
         "invoices": [invoice(one, explained.get(one.invoice_id)) for one in books.invoices],
         "upcoming_charges": _upcoming_charges(books, time_zone),
         "plan": _shown_plan(books.plans),

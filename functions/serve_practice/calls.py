@@ -75,8 +75,8 @@ def submit_claim(call: Call, given: SubmittedClaimIn) -> Answer:
 
 
 def show_account(call: Call) -> Answer:
-    shown = flow.show_account(call.store, call.practice, call.params["client_id"])
-    return Answer(200, views.client_account(shown.books, shown.lines, shown.time_zone))
+    shown = flow.show_account(call.store, call.practice, call.params["client_id"], call.now)
+    return Answer(200, views.client_account(shown.books, shown.lines, shown.time_zone, can_book=shown.can_book))
 
 
 def show_receipt(call: Call) -> Answer:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from billing.account import Account, Books, Contact
+from billing.booking import can_book
 from billing.choosing import choose
 from billing.claim_state import ClaimState, Hold, Submission, claim_state_key
 from billing.ids import account_key, contact_key, facts_pk, holds_pk, practice_key
@@ -33,6 +34,7 @@ class Shown:
     books: Books
     lines: tuple[InvoiceLines, ...]
     time_zone: str
+    can_book: bool
 
 
 def put_client(store: Store, wanted: Contact, provider: str) -> tuple[Client, bool]:
@@ -137,14 +139,16 @@ def submit_claim(store: Store, wanted: Submission) -> tuple[Submission, bool]:
     return wanted, True
 
 
-def show_account(store: Store, practice: str, client: str) -> Shown:
+def show_account(store: Store, practice: str, client: str, now: datetime) -> Shown:
     """Read an account. Raises Refused 404 for an unknown client."""
     books = Books.read(store, practice, client)
     if books is None:
         raise unknown_client(client)
-    owner = practice_of(store, practice)
+    owner, contact = practice_of(store, practice), store.get(contact_key(practice, client))
+    state = contact.state if isinstance(contact, Contact) else ""
     lines = store.partition(facts_pk(practice, client), "LINES#") if books.invoices else []
-    return Shown(books, tuple(one for one in lines if isinstance(one, InvoiceLines)), owner.time_zone)
+    explained = tuple(one for one in lines if isinstance(one, InvoiceLines))
+    return Shown(books, explained, owner.time_zone, can_book(books, state, owner, now))
 
 
 def open_holds(store: Store, practice: str) -> list[Hold]:

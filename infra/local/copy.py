@@ -140,8 +140,8 @@ class Copy:
 
     def account(self, client_id: str) -> Any:
         """The client's account as the API shows it. Raises Refused."""
-        shown = show_account(self.store, self.practice, client_id)
-        return client_account(shown.books, shown.lines, shown.time_zone)
+        shown = show_account(self.store, self.practice, client_id, self.clock.now)
+        return client_account(shown.books, shown.lines, shown.time_zone, can_book=shown.can_book)
 
     def _open_setup(self, client_id: str, autopay: bool, cap: int | None) -> str:
         books = Books.read(self.store, self.practice, client_id)

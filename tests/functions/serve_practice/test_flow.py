@@ -150,7 +150,7 @@ def test_a_claim_id_with_other_content_is_refused(store: MemoryStore) -> None:
     "ask",
     [
         lambda store: flow.submit_claim(store, claim(client="nobody")),
-        lambda store: flow.show_account(store, "willow", "nobody"),
+        lambda store: flow.show_account(store, "willow", "nobody", NOW),
     ],
     ids=["claim", "account"],
 )
@@ -188,7 +188,7 @@ def test_an_account_shows_each_invoice_with_where_its_cents_went() -> None:
     """INV-6."""
     line = ExplainedLine("90834", date(2026, 10, 30), 150_00, 45_00, 90_00, 0, 0, 15_00, 0, 15_00, ())
     lines = InvoiceLines("willow", "ana", "inv1", (line,))
-    shown = views.client_account(books(invoice("inv1", 15_00)), [lines], PACIFIC)
+    shown = views.client_account(books(invoice("inv1", 15_00)), [lines], PACIFIC, can_book=True)
     assert shown["invoices"] == [
         {
             "invoice_id": "inv1",
@@ -230,6 +230,7 @@ def test_announced_charges_of_one_moment_are_shown_as_one() -> None:
         ),
         [],
         PACIFIC,
+        can_book=True,
     )
     assert shown["upcoming_charges"] == [
         {"at": "2026-11-22T15:00:00Z", "amount": 15_00, "invoice_ids": ["inv2", "inv3"], "reason": "autopay"},
@@ -248,7 +249,7 @@ def plan(status: PlanStatus = PlanStatus.ACTIVE, plan_id: str = "plan1", created
 def test_a_plan_shows_its_instalments_and_those_to_come_as_charges() -> None:
     """PLAN-5: issued at 09:00 in the practice's zone, charged 12 h later."""
     issued = invoice("inst1", 62_50, source=Source.PLAN, charge_at=NOW + timedelta(hours=12), plan_id="plan1")
-    shown = views.client_account(books(issued, plans=(plan(),)), [], PACIFIC)
+    shown = views.client_account(books(issued, plans=(plan(),)), [], PACIFIC, can_book=True)
     assert shown["balance"] == 125_00
     assert shown["plan"] == {
         "plan_id": "plan1",
@@ -267,9 +268,9 @@ def test_a_plan_shows_its_instalments_and_those_to_come_as_charges() -> None:
 
 def test_the_active_plan_is_shown_before_a_later_ended_one_and_the_latest_otherwise() -> None:
     active, ended = plan(), plan(PlanStatus.BROKEN, "plan2", NOW + timedelta(days=1))
-    first = views.client_account(books(plans=(active, ended)), [], PACIFIC)["plan"]
+    first = views.client_account(books(plans=(active, ended)), [], PACIFIC, can_book=True)["plan"]
     older = replace(ended, plan_id="plan0", created_at=NOW - timedelta(days=9))
-    second = views.client_account(books(plans=(older, ended)), [], PACIFIC)["plan"]
+    second = views.client_account(books(plans=(older, ended)), [], PACIFIC, can_book=True)["plan"]
     assert first is not None
     assert second is not None
     assert (first["plan_id"], second["plan_id"]) == ("plan1", "plan2")
@@ -295,6 +296,7 @@ def test_payments_are_what_arrived_with_the_card_that_paid() -> None:
         ),
         [],
         PACIFIC,
+        can_book=True,
     )["payments"]
     assert [(p["at"], p["amount"], p["invoice_ids"], p["refunded"]) for p in shown] == [
         ("2026-11-21T15:00:00Z", 62_50, ["inv1"], 0),

@@ -11,8 +11,9 @@ from billing.facts import Fact
 from billing.ids import api_key_hash, facts_pk
 from billing.policy import NOT_BUILT, Policy
 from billing.policy_guide import GUIDE
+from billing.ports import Insert
 from edges.inbound.practice import PolicyIn
-from tests.billing.examples import NOW
+from tests.billing.examples import NOW, VISA
 from tests.functions.api import KEYS, Api, Reply, assert_problem
 
 PATH = "/v1/practices/riverbend/policies"
@@ -178,6 +179,20 @@ def test_desk_6_a_value_out_of_range_is_told_what_it_must_be(api: Api, name: str
     assert_problem(reply, 422)
     assert reply.body["errors"] == [{"loc": name, "msg": f"must be {GUIDE[name].allowed}"}]
     assert show(api)["version"] == 1
+
+
+def test_auto_11_the_account_answers_whether_the_client_can_book(api: Api) -> None:
+    client = {"name": "Ana Ruiz", "email": "ana@mail.example", "phone": "+13105550111", "state": "CA"}
+    for client_id, state in (("ana", "CA"), ("ben", "ny")):
+        sent = client | {"state": state}
+        assert api.call("PUT", f"/v1/clients/{client_id}", key="practice", body=sent).status == 201
+    can_book = lambda who: api.call("GET", f"/v1/clients/{who}/account", key="practice").body["can_book"]  # noqa: E731
+    assert can_book("ana")
+    assert put(api, card_required=True).status == 200
+    assert not can_book("ana")
+    assert can_book("ben")
+    api.store.commit(Insert(VISA))
+    assert can_book("ana")
 
 
 ELSE = {
