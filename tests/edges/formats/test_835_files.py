@@ -11,9 +11,9 @@ from pyx12.x12n_document import x12n_document
 
 from bench.make_835 import document
 from billing.claim import ClaimResult
-from billing.gates import Earlier, judge
 from edges.formats.x12_835 import looks_like_835, read_835
-from tests.billing.claim_examples import OWES_62_50, SUBMITTED
+from tests.billing.claim_examples import OWES_62_50
+from tests.edges.formats.judging import judged, word
 
 ROOT = Path(__file__).parents[3]
 FIXTURES = ROOT / "tests" / "fixtures" / "835"
@@ -54,15 +54,7 @@ def claims(body: bytes, warnings: list[str] | None = None) -> list[ClaimResult]:
 
 def verdicts(body: bytes) -> list[str]:
     """Each claim's hold or state, judged in order as the engine would with one submitted claim."""
-    earlier: list[Earlier] = []
-    words: list[str] = []
-    for result in claims(body):
-        same = [each for each in earlier if each.result.claim_id == result.claim_id]
-        submitted = SUBMITTED if result.claim_id == SUBMITTED.claim_id else None
-        judgement = judge(result, submitted=submitted, earlier=same, accept_test_files=False, bill_reviewable=False)
-        words.append(judgement.reason or (judgement.outcome if judgement.outcome == "duplicate" else judgement.now))
-        earlier.append(Earlier(result, judgement.outcome, judgement.now))
-    return words
+    return [word(judgement) for judgement in judged(claims(body))]
 
 
 def validated(body: str) -> bool:

@@ -1,9 +1,7 @@
 """FHIR R4 decisions become claim results, and only what reconciles to the cent can be billed."""
 
 import json
-import os
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,8 +17,6 @@ from edges.strict_json import NotJson
 from tests.billing.claim_examples import SUBMITTED, SUBMITTED_WITH_SECONDARY
 
 Json = dict[str, Any]
-ROOT = Path(__file__).parents[3]
-SAMPLES = Path(os.environ.get("KINDBILL_SAMPLES", ROOT.parent / "shared" / "samples")) / "fhir"
 HL7 = "http://terminology.hl7.org/CodeSystem/adjudication"
 CARIN = "http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudication"
 DISCRIMINATOR = "http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator"
@@ -353,23 +349,3 @@ def test_what_is_billed_is_only_ever_the_stated_parts(
     assert result.patient_responsibility == deductible + copay
     reconciles = eligible == benefit + deductible + copay
     assert (judgement.reason != "out_of_balance") == reconciles
-
-
-@pytest.mark.skipif(not (SAMPLES / "INDEX.csv").exists(), reason="the public sample files are not on this machine")
-@pytest.mark.parametrize("file", sorted(SAMPLES.glob("*.json")), ids=lambda file: file.name[-40:])
-def test_no_public_sample_is_billed_because_none_proves_its_patient_share(file: Path) -> None:
-    """Not one of them reconciles (docs/claims.md has the table); none crashes the reader."""
-    resource = json.loads(file.read_text())
-    named = {"claim": {"identifier": {"value": "KB7Q2M9X41"}}, "request": {"identifier": {"value": "KB7Q2M9X41"}}}
-    for body in (resource, resource | named):
-        try:
-            results = parse(json.dumps(body).encode())
-        except NotAClaimResult:
-            continue
-        for result in results:
-            assert isinstance(result, ClaimResult)
-            assert judged_alone(result).outcome == "held"
-
-
-def judged_alone(result: ClaimResult) -> Judgement:
-    return judge(result, submitted=SUBMITTED, earlier=(), accept_test_files=True, bill_reviewable=True)
