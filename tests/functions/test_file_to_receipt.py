@@ -18,6 +18,7 @@ from tests.edges.formats.x12_example import document
 from tests.functions.api import Api
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "835"
+FILES = sorted(path.relative_to(FOLDER).with_suffix("").as_posix() for path in FOLDER.rglob("*.835"))
 CLAIM = {
     "claim_id": "KB7Q2M9X41",
     "client_id": "ana",
@@ -64,7 +65,7 @@ def post(api: Api, name: str) -> dict[str, Any]:
     return receipt
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.835")))
+@pytest.mark.parametrize("name", FILES)
 def test_the_counts_of_every_file_add_up_to_its_claims(api: Api, name: str) -> None:
     submit(api)
     receipt = post(api, name)

@@ -1,6 +1,8 @@
 """Judge the claims of a file one after another, as the engine would: each against those that came before it."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Final
 
 from billing.claim import ClaimResult, SubmittedClaim
 from billing.gates import Earlier, Judgement, Now, Outcome, judge
@@ -9,9 +11,16 @@ from tests.billing.claim_examples import SESSION_DAY, SUBMITTED
 Submissions = Callable[[ClaimResult], SubmittedClaim | None]
 
 
-def only_ours(result: ClaimResult) -> SubmittedClaim | None:
-    """The one claim of the tests was submitted, no other."""
-    return SUBMITTED if result.claim_id == SUBMITTED.claim_id else None
+SECOND_PAYERS: Final = {"KB7Q2M9X42": "77777", "KB7Q2M9X43": "66666"}
+"""Of the claims that have another payer on file."""
+
+
+def ours(result: ClaimResult) -> SubmittedClaim | None:
+    """KB7Q2M9X41 and what begins like it was submitted, each for $150.00; no other claim was."""
+    claim_id = result.claim_id
+    if not claim_id.startswith("KB7Q2M9X"):
+        return None
+    return replace(SUBMITTED, claim_id=claim_id, secondary_payer_id=SECOND_PAYERS.get(claim_id, ""))
 
 
 def as_if_submitted(result: ClaimResult) -> SubmittedClaim:
@@ -31,7 +40,7 @@ def as_if_submitted(result: ClaimResult) -> SubmittedClaim:
 
 
 def judged(
-    results: Iterable[ClaimResult], submitted: Submissions = only_ours, *, accept_test_files: bool = False
+    results: Iterable[ClaimResult], submitted: Submissions = ours, *, accept_test_files: bool = False
 ) -> list[Judgement]:
     """What becomes of each, in their order; what is to be billed is billed before the next one comes."""
     earlier: list[Earlier] = []

@@ -1,4 +1,4 @@
-"""Whole files: ours, each showing one gate and valid by an independent validator, and public samples where present."""
+"""Whole files: ours, one for each rule and valid by an independent validator, and public samples where present."""
 
 import csv
 import io
@@ -11,6 +11,8 @@ from pyx12.x12n_document import x12n_document
 
 from bench.make_835 import document
 from billing.claim import ClaimResult
+from billing.money import dollars
+from edges.formats.rejected import Rejected
 from edges.formats.x12_835 import looks_like_835, read_835
 from tests.billing.claim_examples import OWES_62_50
 from tests.edges.formats.judging import judged, word
@@ -21,28 +23,106 @@ SAMPLES = Path(os.environ.get("KINDBILL_SAMPLES", ROOT.parent / "shared" / "samp
 INDEX = SAMPLES / "INDEX.csv"
 needs_samples = pytest.mark.skipif(not INDEX.exists(), reason="the public sample files are not on this machine")
 
-JUDGEMENTS = {
-    "accepted.835": ["to_bill"],
-    "charge_differs.835": ["charge_differs"],
-    "claim_level_adjustments.835": ["charge_differs"],
-    "conflict.835": ["to_bill", "conflict"],
-    "contractual_patient_code.835": ["contractual_patient_code"],
-    "duplicate.835": ["to_bill", "duplicate"],
-    "duplicate_denial.835": ["to_bill", "nothing_owed"],
-    "needs_review.835": ["needs_review"],
-    "not_billable_status.835": ["not_billable_status"],
-    "nothing_owed.835": ["nothing_owed"],
-    "out_of_balance.835": ["out_of_balance"],
-    "pending_forwarded.835": ["pending"],
-    "provider_adjustments.835": ["to_bill"],
-    "responsibility_mismatch.835": ["responsibility_mismatch"],
-    "reversal_and_correction.835": ["to_bill", "needs_review", "needs_review"],
-    "reversal_without_original.835": ["reversal_without_original", "unmatched_claim"],
-    "test_file.835": ["test_file"],
-    "unknown_code.835": ["unknown_code"],
-    "unknown_group.835": ["unknown_code"],
-    "unmatched_claim.835": ["unmatched_claim"],
+OWES = "to_bill $62.50"
+FILES = {
+    "accepted": [OWES],
+    "capitated": ["to_bill $22.50", "nothing_owed $0.00"],
+    "charge_differs": ["charge_differs $62.50"],
+    "claim_level_adjustments": [OWES],
+    "claim_without_services": [OWES],
+    "conflict": [OWES, "conflict $52.50"],
+    "contractual_patient_code": [f"contractual_patient_code {share}" for share in ("$22.50", "$22.50", "$40.00")],
+    "correction": ["to_bill $22.50"],
+    "correction_of_the_same_number": ["to_bill $22.50"],
+    "correction_that_grows": ["to_bill $82.50"],
+    "correction_without_reference": ["to_bill $22.50"],
+    "duplicate": [OWES, "duplicate $62.50"],
+    "duplicate_denial": [OWES, "nothing_owed $0.00"],
+    "every_status": [
+        *(OWES, OWES, OWES, "nothing_owed $0.00"),
+        *["pending $62.50"] * 3,
+        *("reversal_without_original −$62.50", "not_billable_status $0.00", "not_billable_status $62.50"),
+    ],
+    "first_of_two_payers": ["pending $62.50"],
+    "first_of_two_payers_forwards": ["pending $62.50"],
+    "interest": [OWES],
+    "needs_review": ["needs_review $150.00"],
+    "negative_adjustment": ["nothing_owed $0.00"],
+    "nine_share_both_numbers": [OWES, *["needs_review $22.50"] * 8],
+    "not_billable_status": ["not_billable_status $62.50"],
+    "nothing_owed": ["nothing_owed $0.00"],
+    "out_of_balance": ["out_of_balance $62.50"],
+    "pending_forwarded": ["pending $62.50"],
+    "provider_adjustments": [OWES],
+    "responsibility_mismatch": ["responsibility_mismatch $62.50"],
+    "reversal_of_another_amount": ["reversal_without_original −$22.50", "unmatched_claim $0.00"],
+    "reversal_without_original": ["reversal_without_original −$62.50", "unmatched_claim $0.00"],
+    "secondary": ["to_bill $22.50"],
+    "secondary_pays_the_rest": ["nothing_owed $0.00"],
+    "sequestration": [OWES],
+    "several_interchanges": [OWES] * 4,
+    "tertiary": ["to_bill $10.00"],
+    "test_file": ["test_file $62.50"],
+    "unknown_code": ["unknown_code $62.50"],
+    "unknown_contractual_code": [OWES],
+    "unmatched_claim": ["unmatched_claim $62.50"],
+    "zero_pay": ["to_bill $105.00"],
+    "in_the_wild/amount_in_place_of_the_status": [OWES, "not_billable_status $62.50", OWES],
+    "in_the_wild/byte_order_mark": [OWES],
+    "in_the_wild/cut_off": [OWES, "rejected"],
+    "in_the_wild/leading_newline": [OWES],
+    "in_the_wild/no_leading_zero": [OWES],
+    "in_the_wild/no_line_breaks": [OWES],
+    "in_the_wild/other_control_number_at_the_end": [OWES],
+    "in_the_wild/out_of_balance_among_others": [OWES, "out_of_balance $62.50", OWES],
+    "in_the_wild/payment_is_not_the_sum": [OWES],
+    "in_the_wild/pipes_and_carets": [OWES],
+    "in_the_wild/retired_group": ["unknown_code $62.50"],
+    "in_the_wild/unpadded_header": [OWES],
+    "in_the_wild/unreadable_amount_among_others": [OWES, "rejected", OWES],
+    "in_the_wild/wrong_segment_count": [OWES],
 }
+"""What becomes of each claim, and the patient share that it states: of those that are to be billed, the invoice."""
+
+CHAINS = {"reversal_and_correction", "correction_before_reversal"}
+"""Files whose claims depend on each other: what they come to is a matter of the whole claim, not of one result."""
+
+INVALID = {
+    "amount_in_place_of_the_status": "CLP02 is no status",
+    "byte_order_mark": "begins before its header",
+    "cut_off": "ends without its trailers",
+    "leading_newline": "begins before its header",
+    "other_control_number_at_the_end": "SE02 is not ST02",
+    "retired_group": "group CR is gone since 5010",
+    "unpadded_header": "ISA has fixed widths",
+    "unreadable_amount_among_others": "CLP03 is no amount",
+    "wrong_segment_count": "SE01 does not count the segments",
+}
+"""Of those in the wild, the ones that are not valid on purpose, and why. That amounts do not add up is no such matter."""
+
+WARNINGS = {
+    "amount_in_place_of_the_status": "BPR02",
+    "cut_off": "has no SE",
+    "other_control_number_at_the_end": "SE02",
+    "out_of_balance_among_others": "BPR02",
+    "payment_is_not_the_sum": "BPR02",
+    "wrong_segment_count": "SE01",
+}
+"""The files whose envelope is wrong, and what the receipt says of it."""
+
+
+def path(name: str) -> Path:
+    return FIXTURES / f"{name}.835"
+
+
+def outcomes(body: bytes) -> list[str]:
+    """What becomes of each claim of a file, in its order, and the patient share it states."""
+    found = list(read_835(body))
+    judgements = iter(judged(each for each in found if isinstance(each, ClaimResult)))
+    return [
+        "rejected" if isinstance(each, Rejected) else f"{word(next(judgements))} {dollars(each.patient_responsibility)}"
+        for each in found
+    ]
 
 
 def claims(body: bytes, warnings: list[str] | None = None) -> list[ClaimResult]:
@@ -52,35 +132,41 @@ def claims(body: bytes, warnings: list[str] | None = None) -> list[ClaimResult]:
     return [each for each in found if isinstance(each, ClaimResult)]
 
 
-def verdicts(body: bytes) -> list[str]:
-    """Each claim's hold or state, judged in order as the engine would with one submitted claim."""
-    return [word(judgement) for judgement in judged(claims(body))]
-
-
 def validated(body: str) -> bool:
     """What pyx12 says of a file."""
-    return bool(x12n_document(params(), io.StringIO(body), io.StringIO(), None))
+    return bool(x12n_document(params(), io.StringIO(body), None, None))
 
 
-def test_every_gate_has_a_file_that_shows_it():
-    assert sorted(path.name for path in FIXTURES.glob("*.835")) == sorted(JUDGEMENTS)
+def test_every_file_is_in_the_table():
+    there = {file.relative_to(FIXTURES).with_suffix("").as_posix() for file in FIXTURES.rglob("*.835")}
+    assert there == FILES.keys() | CHAINS
 
 
-@pytest.mark.parametrize(("name", "expected"), JUDGEMENTS.items())
+@pytest.mark.parametrize(("name", "expected"), FILES.items())
 def test_a_file_is_judged_claim_by_claim(name: str, expected: list[str]):
-    assert verdicts((FIXTURES / name).read_bytes()) == expected
+    assert outcomes(path(name).read_bytes()) == expected
 
 
-@pytest.mark.parametrize("name", JUDGEMENTS)
-def test_our_files_are_valid_835s_except_for_what_they_show(name: str):
-    assert validated((FIXTURES / name).read_text()) == (name != "unknown_group.835")
+@pytest.mark.parametrize("name", [*FILES, *CHAINS])
+def test_our_files_are_valid_835s_but_for_those_that_life_breaks(name: str):
+    assert validated(path(name).read_text("utf-8")) == (Path(name).name not in INVALID)
 
 
-@pytest.mark.parametrize("name", JUDGEMENTS)
-def test_our_files_are_read_without_a_warning(name: str):
+@pytest.mark.parametrize("name", [*FILES, *CHAINS])
+def test_a_file_warns_of_its_envelope_where_that_is_wrong_and_only_there(name: str):
     warnings: list[str] = []
-    claims((FIXTURES / name).read_bytes(), warnings)
-    assert warnings == []
+    list(read_835(path(name).read_bytes(), warnings))
+    expected = WARNINGS.get(Path(name).name)
+    assert [expected in warning for warning in warnings if expected] == [True] * bool(expected)
+    assert bool(warnings) == bool(expected)
+
+
+@pytest.mark.parametrize("name", [*FILES, *CHAINS])
+def test_our_files_can_be_read_by_people_one_segment_a_line(name: str):
+    if Path(name).name != "no_line_breaks":
+        lines = path(name).read_text("utf-8").splitlines()
+        assert all(line[-1:] in "~&" for line in lines if line)
+        assert max(map(len, lines)) < 120
 
 
 def test_the_example_to_try_owes_what_the_readme_says():
@@ -88,7 +174,7 @@ def test_the_example_to_try_owes_what_the_readme_says():
     assert validated(body.decode())
     (result,) = claims(body)
     assert result.patient_responsibility == 6250
-    assert verdicts(body) == ["to_bill"]
+    assert outcomes(body) == [OWES]
     assert (result.claim_id, result.charged, result.paid) == (OWES_62_50.claim_id, OWES_62_50.charged, OWES_62_50.paid)
 
 

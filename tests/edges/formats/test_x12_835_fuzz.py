@@ -11,7 +11,7 @@ from edges.formats.x12_835 import looks_like_835, read_835
 from edges.formats.x12_segments import Unreadable, pieces
 from tests.edges.formats.x12_example import ISA, document
 
-FIXTURES = sorted((Path(__file__).parents[2] / "fixtures" / "835").glob("*.835"))
+FIXTURES = sorted((Path(__file__).parents[2] / "fixtures" / "835").rglob("*.835"))
 BODIES = [path.read_bytes() for path in FIXTURES]
 
 

@@ -10,7 +10,7 @@ from billing.claim_state import StoredBody
 from tests.edges.formats.report_example import report
 from tests.functions.api import Api, Reply, assert_problem
 
-FILES = sorted((Path(__file__).parents[2] / "fixtures" / "835").glob("*.835"))
+FILES = sorted((Path(__file__).parents[2] / "fixtures" / "835").rglob("*.835"))
 ERA = (
     b"ISA*00*          *00*          *ZZ*PAYER          *ZZ*PRACTICE       *261120*0900*^*00501*000000001*0*P*:~"
     b"GS*HP*P*P*20261120*0900*1*X*005010X221A1~ST*835*0001~BPR*H*0*C*NON~SE*3*0001~GE*1*1~IEA*1*000000001~"
