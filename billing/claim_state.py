@@ -15,6 +15,7 @@ from billing.ids import Key, claim_pk, holds_pk, receipt_pk, segment
 from billing.invoice import due_text
 from billing.money import Cents
 from billing.row import Asleep
+from billing.transaction import Transaction
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,9 @@ class ReceivedResult(Asleep):
     kind: str = FactKind.CLAIM_RESULT_RECEIVED
     version: int = 1
     same_transaction_as: str = ""
+    place: int = 0
+    """Of the claim in its body, from 0: a result that is there already is our own where the place is the same, and a
+    repetition inside the body where it is not."""
 
     @property
     def key(self) -> Key:
@@ -130,8 +134,9 @@ before it, so this happens only where a night was missed."""
 
 @dataclass(frozen=True)
 class StoredBody:
-    """A claim-results body as it was posted: stored before 202 is answered. `body` is gzipped, or "" when it lies in
-    the bucket under `blob`.
+    """A claim-results body as it was posted or uploaded: stored before 202 is answered. `body` is gzipped, or b"" when
+    it lies in the bucket under `blob`; as it came where it is `plain`, gzipped where it is not. `size`: its bytes as it
+    came, 0 where nobody counted.
 
     It wants to be looked at until somebody saw that every result of it has a verdict: the net under lost messages. The
     row is never changed for that; its entry of the due index is taken out (`Store.set_due`)."""
@@ -147,14 +152,26 @@ class StoredBody:
     blob: str = ""
     kind: str = FactKind.CLAIM_BODY_STORED
     version: int = 1
+    size: int = 0
+    plain: bool = False
 
     @property
     def key(self) -> Key:
-        return Key(receipt_pk(self.receipt_id), "BODY#")
+        return body_key(self.receipt_id)
 
     @property
     def due(self) -> str:
         return due_text(self.at + WATCHED_FOR, WakeKind.CHECK_RECEIPT)
+
+
+def body_key(receipt_id: str) -> Key:
+    """A stored body."""
+    return Key(receipt_pk(receipt_id), "BODY#")
+
+
+def slice_key(receipt_id: str, number: int) -> Key:
+    """One slice of a body."""
+    return Key(receipt_pk(receipt_id), f"SLICE#{number:06d}#")
 
 
 @dataclass(frozen=True)
@@ -170,8 +187,9 @@ class ReadElement:
 
 @dataclass(frozen=True)
 class Slice(Asleep):
-    """A run of claims read from a body: where the next run starts, and what each claim is called. The last one is a
-    fact of another kind (`ClaimBodyRead`): nobody needs to look for what follows it."""
+    """A run of claims read from a body: where the next run starts, what each claim is called, and the transactions that
+    ended among them. It is a fact of one of three kinds: somebody must read on (`ClaimSliceRead`), whoever read it does
+    so itself (`ClaimSliceKept`), or nothing follows (`ClaimBodyRead`)."""
 
     TYPE: ClassVar[str] = "slice"
 
@@ -184,7 +202,8 @@ class Slice(Asleep):
     warnings: tuple[str, ...] = ()
     kind: str = FactKind.CLAIM_SLICE_READ
     version: int = 1
+    transactions: tuple[Transaction, ...] = ()
 
     @property
     def key(self) -> Key:
-        return Key(receipt_pk(self.receipt_id), f"SLICE#{self.number:06d}#")
+        return slice_key(self.receipt_id, self.number)

@@ -26,6 +26,7 @@ class FactKind(StrEnum):
     # Inserted rows that are facts by themselves
     CLAIM_BODY_STORED = "ClaimBodyStored"
     CLAIM_SLICE_READ = "ClaimSliceRead"
+    CLAIM_SLICE_KEPT = "ClaimSliceKept"
     CLAIM_BODY_READ = "ClaimBodyRead"
     CLAIM_RESULT_RECEIVED = "ClaimResultReceived"
     CLAIM_SUBMITTED = "ClaimSubmitted"
@@ -87,6 +88,7 @@ class WakeKind(StrEnum):
 ROUTES: Mapping[str, tuple[str, ...]] = {
     FactKind.CLAIM_BODY_STORED: ("read_claims",),
     FactKind.CLAIM_SLICE_READ: ("read_claims",),
+    FactKind.CLAIM_SLICE_KEPT: (),
     FactKind.CLAIM_BODY_READ: (),
     FactKind.CLAIM_RESULT_RECEIVED: ("issue_invoice",),
     FactKind.CLAIM_SUBMITTED: ("issue_invoice",),

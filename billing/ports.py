@@ -4,7 +4,7 @@
 Errors say what the caller does next: `TryAgain` (redeliver, in seconds), `Refused` (the business says no).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
@@ -201,3 +201,6 @@ class Blobs(Protocol):
 
     def get(self, name: str) -> bytes:
         """The body under that name."""
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """The same in pieces of about a megabyte, each fetched when it is asked for."""

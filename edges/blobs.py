@@ -1,11 +1,16 @@
 """Bodies too large for a row, in the bucket: billing.ports.Blobs on S3."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
 
 from edges.aws import passing_faults
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+PIECE_BYTES: Final = 1 << 20
+"""What is asked for at a time: each piece is a request of its own, so that whoever reads a large body slowly holds no
+connection open, and a request that fails is tried again from there."""
 
 
 class S3Blobs:
@@ -24,3 +29,21 @@ class S3Blobs:
         """The body under that name."""
         with passing_faults():
             return self._client.get_object(Bucket=self._bucket, Key=name)["Body"].read()
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """The same in pieces of about a megabyte, each fetched when it is asked for."""
+        return pieces_of(self._client, self._bucket, name)
+
+
+def pieces_of(client: "S3Client", bucket: str, name: str, etag: str = "") -> Iterator[bytes]:
+    """An object in pieces. `etag`: of the object that is meant; S3 refuses where another lies there by now."""
+    start, size = 0, 1
+    only = {"IfMatch": etag} if etag else {}
+    while start < size:
+        with passing_faults():
+            wanted = f"bytes={start}-{start + PIECE_BYTES - 1}"
+            answer = client.get_object(Bucket=bucket, Key=name, Range=wanted, **only)  # type: ignore[arg-type]
+            piece = answer["Body"].read()
+        size = int(answer["ContentRange"].rpartition("/")[2])
+        start += len(piece)
+        yield piece

@@ -54,6 +54,7 @@ HOMES: Final[Mapping[str, str]] = {
     "staff_action": "billing.staff_action",
     "stripe_event": "billing.stripe_event",
     "submission": "billing.claim_state",
+    "transaction": "billing.transaction",
 }
 """Record TYPE -> the module of its class. Imported when a row of that type is first seen: a function that stores
 webhooks does not pay for plans. A test holds this to every record of billing/."""

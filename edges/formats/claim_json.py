@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from billing.claim import Adjustment, ClaimResult, ClaimStatus, ServiceLine
 from edges import strict_json
 from edges.formats.clearinghouse import read_report
+from edges.formats.envelope import Envelope
 from edges.formats.rejected import Rejected
 from edges.inbound.claim_result import AdjustmentIn, ClaimResultIn
 
@@ -32,12 +33,15 @@ class NotAClaimResult(ValueError):
         self.errors = errors
 
 
-def parse_batch(text: bytes, warnings: list[str] | None = None) -> Iterator[ClaimResult | Rejected]:
+def parse_batch(
+    text: bytes, warnings: list[str] | None = None, envelope: Envelope | None = None
+) -> Iterator[ClaimResult | Rejected]:
     """The results of a body, in order.
 
     A body is one result, whose errors raise NotAClaimResult, or `{"results": [1 to 500 of them]}`, where a broken one
     becomes `Rejected` and the others go on, or a clearinghouse's report, what is wrong about whose payment is added to
-    `warnings`. Raises strict_json.NotJson for what is not JSON, and everything it raises before the first result.
+    `warnings` (`envelope` follows its reading). Raises strict_json.NotJson for what is not JSON, and everything it
+    raises before the first result.
 
     Each result stands alone, whatever came beside it, so its ordinal is 0: the same result twice in a batch is one
     result delivered twice, unlike in an 835, whose transaction may hold equal decisions.
@@ -48,7 +52,7 @@ def parse_batch(text: bytes, warnings: list[str] | None = None) -> Iterator[Clai
     if "transactions" in body:
         if not isinstance(body["transactions"], list) or not body["transactions"]:
             raise NotAClaimResult([{"loc": "transactions", "msg": "must be a list of the payments of an 835 report"}])
-        return read_report(body, warnings)
+        return read_report(body, warnings, envelope)
     if "results" not in body:
         return iter((_read(body),))
     elements = body["results"]

@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from billing.claim import ClaimResult
+from edges.formats.envelope import Envelope
 from edges.formats.rejected import Rejected
 from edges.formats.x12_835 import read_segments
 
@@ -54,10 +55,12 @@ _NAMES: Final = {
 """What the reader's errors call a place -> what the sender calls it."""
 
 
-def read_report(report: Mapping[str, Any], warnings: list[str] | None = None) -> Iterator[ClaimResult | Rejected]:
+def read_report(
+    report: Mapping[str, Any], warnings: list[str] | None = None, envelope: Envelope | None = None
+) -> Iterator[ClaimResult | Rejected]:
     """Every claim of a report that was read with decimals as they are written, in order; nothing in it raises. What is
-    wrong about the payment as a whole is added to `warnings`."""
-    for claim in read_segments(_segments(report), warnings):
+    wrong about the payment as a whole is added to `warnings`; `envelope` follows the reading."""
+    for claim in read_segments(_segments(report), warnings, envelope):
         yield claim if isinstance(claim, ClaimResult) else replace(claim, errors=tuple(map(_by_name, claim.errors)))
 
 

@@ -9,12 +9,15 @@ Field names such as CLP04 are X12's: the segment, and the element counted from 1
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
 from billing.claim import ClaimResult
+from billing.transaction import ProviderAdjustment, Transaction, transaction_id
+from edges.formats.envelope import Envelope
 from edges.formats.rejected import Rejected
 from edges.formats.x12_claim import MAX_CLAIM_SEGMENTS, Context, OpenClaim, Ordinals, at
 from edges.formats.x12_segments import (
@@ -30,6 +33,9 @@ from edges.formats.x12_values import cents, day, identifier_or_blank, name
 
 MAX_WARNINGS: Final = 100
 MAX_PAYER_ID_CHARS: Final = 80
+MAX_TRACE_CHARS: Final = 50
+MAX_REASONS: Final = 50
+"""Of PLB in one transaction; X12 knows some thirty."""
 PAYER_REFERENCES: Final = frozenset({"2U", "EO", "HI", "NF"})
 _TRANSACTION: Final = re.compile(rb"[^A-Za-z0-9]ST[^A-Za-z0-9]835(?![A-Za-z0-9])")
 
@@ -40,18 +46,22 @@ def looks_like_835(body: bytes) -> bool:
     return read_header(start) is not None and _TRANSACTION.search(body) is not None
 
 
-def read_835(body: bytes | Iterable[bytes], warnings: list[str] | None = None) -> Iterator[ClaimResult | Rejected]:
+def read_835(
+    body: bytes | Iterable[bytes], warnings: list[str] | None = None, envelope: Envelope | None = None
+) -> Iterator[ClaimResult | Rejected]:
     """Every claim of the file, in order. `body` may come in pieces; it is never held as a whole.
 
-    What is wrong about the envelope is added to `warnings`. Raises Unreadable, before the first claim, when the file
-    does not begin with an ISA header; after that nothing in a file raises.
+    What is wrong about the envelope is added to `warnings`; `envelope` follows the reading. Raises Unreadable, before
+    the first claim, when the file does not begin with an ISA header; after that nothing in a file raises.
     """
-    return read_segments(Segments(pieces(body) if isinstance(body, bytes) else body), warnings)
+    return read_segments(Segments(pieces(body) if isinstance(body, bytes) else body), warnings, envelope)
 
 
-def read_segments(segments: Iterable[list[str]], warnings: list[str] | None = None) -> Iterator[ClaimResult | Rejected]:
+def read_segments(
+    segments: Iterable[list[str]], warnings: list[str] | None = None, envelope: Envelope | None = None
+) -> Iterator[ClaimResult | Rejected]:
     """The same of segments that are cut already, each a list of elements, the tag first."""
-    reader = _Reader([] if warnings is None else warnings)
+    reader = _Reader([] if warnings is None else warnings, envelope or Envelope())
     ready, handlers = reader.ready, reader.handlers
     for elements in segments:
         reader.count += 1
@@ -70,6 +80,7 @@ class _Transaction:
     """One ST to SE: a payment and the payer that made it."""
 
     control: str
+    trace: str = ""
     payment: int | None = None
     paid_on: date | None = None
     produced_on: date | None = None
@@ -78,20 +89,33 @@ class _Transaction:
     trace_payer_id: str = ""
     currency: str = "usd"
     in_payer: bool = False
+    claims: int = 0
     claims_paid: int = 0
-    adjusted: int = 0
+    adjustments: Counter[str] = field(default_factory=Counter)
     has_rejected: bool = False
+    identity: str = ""
     context: Context | None = None
     ordinals: Ordinals = field(default_factory=Ordinals)
+
+    def balances(self) -> bool:
+        """Sum of CLP04 less sum of PLB is BPR02 (claims.md 4.1)."""
+        return self.payment == self.claims_paid - self.adjustments.total()
+
+    def told(self) -> Transaction:
+        """What it said of its money, at its end."""
+        adjustments = tuple(ProviderAdjustment(reason, amount) for reason, amount in sorted(self.adjustments.items()))
+        balances = not self.has_rejected and self.balances()
+        return Transaction(self.control, self.trace, self.payment, self.claims, self.claims_paid, adjustments, balances)
 
 
 class _Reader:
     """Where in the file we are, and what the next segment does. Finished claims are put into `ready`."""
 
-    def __init__(self, warnings: list[str]) -> None:
+    def __init__(self, warnings: list[str], envelope: Envelope) -> None:
         self.ready: list[ClaimResult | Rejected] = []
         self.count = 0  # segments since ST, which is the first
         self._warnings = warnings
+        self._envelope = envelope
         self._component = ""
         self._test = False
         self._is_readable = True  # whether the delimiters of the present interchange are known
@@ -158,6 +182,7 @@ class _Reader:
 
     def _trn(self, elements: list[str]) -> None:
         if self._transaction is not None and self._claim is None:
+            self._transaction.trace = identifier_or_blank(at(elements, 2), MAX_TRACE_CHARS)
             self._transaction.trace_payer_id = at(elements, 3)
 
     def _cur(self, elements: list[str]) -> None:
@@ -213,10 +238,16 @@ class _Reader:
             self._claim.add_line(elements)
 
     def _plb(self, elements: list[str]) -> None:
-        """Money between payer and provider that belongs to no claim: it counts in the payment, never for a patient."""
+        """Money between payer and provider that belongs to no claim: it counts in the payment, never for a patient.
+
+        Of each composite only the reason is kept: what follows it may name a patient's claim.
+        """
         self._close_claim()
         if self._transaction is not None:
-            self._transaction.adjusted += sum(cents(elements[index]) or 0 for index in range(4, len(elements), 2))
+            for index in range(4, len(elements), 2):
+                reason = identifier_or_blank(elements[index - 1].split(self._component or ":", 1)[0], 5)
+                by_reason = self._transaction.adjustments
+                by_reason[reason if len(by_reason) < MAX_REASONS else ""] += cents(elements[index]) or 0
 
     def _se(self, elements: list[str]) -> None:
         self._close_claim()
@@ -228,15 +259,16 @@ class _Reader:
             self._warn(f"transaction {transaction.control}: SE01 does not say {self.count}, the segments there are")
         if identifier_or_blank(at(elements, 2), 20) != transaction.control:
             self._warn(f"transaction {transaction.control}: SE02 is not its control number")
-        expected = transaction.claims_paid - transaction.adjusted
-        if not transaction.has_rejected and transaction.payment != expected:
+        if not transaction.has_rejected and not transaction.balances():
             self._warn(f"transaction {transaction.control}: BPR02 is not the sum of its claims less PLB")
+        self._envelope.ended(transaction.told())
 
     def _end_unfinished(self, _elements: list[str]) -> None:
         """GS, ST, GE, IEA, a new ISA or the end of the file: a transaction that is still open here has no SE."""
         self._close_claim()
         if self._transaction is not None:
             self._warn(f"transaction {self._transaction.control}: has no SE")
+            self._envelope.ended(self._transaction.told())
             self._transaction = None
 
     def _close_claim(self) -> None:
@@ -248,6 +280,9 @@ class _Reader:
             claim.error("CLP", f"more than {MAX_CLAIM_SEGMENTS} segments in one claim")
         if transaction.context is None:
             transaction.context = self._context(transaction)
+            transaction.identity = self._identity(transaction, transaction.context)
+        self._envelope.transaction = transaction.identity
+        transaction.claims += 1
         result = claim.close(transaction.context, transaction.ordinals)
         self.ready.append(result)
         if isinstance(result, Rejected):
@@ -265,6 +300,16 @@ class _Reader:
             currency=transaction.currency,
             component=self._component,
             test=self._test,
+        )
+
+    def _identity(self, transaction: _Transaction, context: Context) -> str:
+        return transaction_id(
+            payer_id=context.payer_ids[0] if context.payer_ids else "",
+            trace=transaction.trace,
+            paid_on=transaction.paid_on,
+            paid=transaction.payment,
+            control=transaction.control,
+            test=context.test,
         )
 
     def _warn(self, sentence: str) -> None:

@@ -84,7 +84,8 @@ def _stored_body(delivery: Delivery, blobs: Blobs, now: datetime) -> StoredBody:
         blob = f"bodies/{identity}"
         blobs.put(blob, packed)  # before the row that names it: a row must never point at nothing
         packed = b""
-    return StoredBody(delivery.practice, identity, sha256, delivery.content_type, now, packed, blob)
+    size = len(delivery.body)
+    return StoredBody(delivery.practice, identity, sha256, delivery.content_type, now, packed, blob, size=size)
 
 
 def _used_key(delivery: Delivery, body: StoredBody, now: datetime) -> UsedIdempotencyKey | None:

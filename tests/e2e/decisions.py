@@ -1,6 +1,7 @@
 """A payer's decisions, written as the 835 or the JSON that would tell them."""
 
 import json
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,12 +47,14 @@ class Decision:
 
 
 def as_835(*decisions: Decision, control: int = 1, usage: str = "P") -> str:
-    """A whole file. `control` numbers its envelopes; `usage` T is a test file."""
+    """A whole file. `control` numbers its envelopes; `usage` T is a test file. Its payment's number is made of what it
+    decides: another payment has another (claims.md 4.8)."""
+    trace = f"TRACE{control:06d}{zlib.crc32(repr(decisions).encode()):08x}"
     body = [
         f"ST*835*{control:04d}",
         f"BPR*I*{_money(sum(one.paid for one in decisions))}*C*ACH*CCP*01*999999992*DA*123456*1512345678**01*999988880"
         "*DA*98765*20261120",
-        f"TRN*1*TRACE{control:06d}*1512345678",
+        f"TRN*1*{trace}*1512345678",
         "DTM*405*20261120",
         f"N1*PR*{PAYER['name'].upper()}*XV*{PAYER['id']}",
         "N1*PE*RIVERBEND COUNSELING*XX*1234567893",

@@ -1,5 +1,9 @@
 """The bucket in memory: the same promises as edges/blobs.py."""
 
+from collections.abc import Iterator
+
+PIECE_BYTES = 1000
+
 
 class MemoryBlobs:
     """Bodies by name."""
@@ -14,3 +18,8 @@ class MemoryBlobs:
     def get(self, name: str) -> bytes:
         """The body under that name."""
         return self.bodies[name]
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """The same in pieces."""
+        body = self.bodies[name]
+        return (body[start : start + PIECE_BYTES] for start in range(0, len(body), PIECE_BYTES))
