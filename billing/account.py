@@ -15,6 +15,7 @@ from billing.payment import Attempt, Card
 from billing.plan import Plan
 from billing.ports import Store
 from billing.refund import Refund, RefundState
+from billing.review import Review
 from billing.row import Asleep
 
 
@@ -140,6 +141,7 @@ class Books:
     plans: tuple[Plan, ...]
     refunds: tuple[Refund, ...] = ()
     disputes: tuple[Dispute, ...] = ()
+    reviews: tuple[Review, ...] = ()
 
     @classmethod
     def of(cls, rows: Iterable[object]) -> "Books | None":
@@ -151,6 +153,7 @@ class Books:
         plans: list[Plan] = []
         refunds: list[Refund] = []
         disputes: list[Dispute] = []
+        reviews: list[Review] = []
         for row in rows:
             match row:
                 case Account():
@@ -167,6 +170,8 @@ class Books:
                     refunds.append(row)
                 case Dispute():
                     disputes.append(row)
+                case Review():
+                    reviews.append(row)
                 case _:
                     pass  # phone tries share the partition and decide nothing about money
         if account is None:
@@ -179,6 +184,7 @@ class Books:
             tuple(plans),
             tuple(refunds),
             tuple(disputes),
+            tuple(sorted(reviews, key=lambda r: (r.opened_at, r.review_id))),
         )
 
     @classmethod
@@ -215,6 +221,13 @@ class Books:
 
     def dispute(self, dispute_id: str) -> Dispute | None:
         return next((d for d in self.disputes if d.dispute_id == dispute_id), None)
+
+    def review(self, review_id: str) -> Review | None:
+        return next((r for r in self.reviews if r.review_id == review_id), None)
+
+    def reviews_of(self, invoice_id: str) -> tuple[Review, ...]:
+        """Every review of an invoice, the oldest first; at most one of them is open (INV-7)."""
+        return tuple(r for r in self.reviews if r.invoice_id == invoice_id)
 
     def left_of(self, payment: Attempt) -> dict[str, Cents]:
         """What each invoice still has of a payment, in cents: what neither went back (or is on its way) nor was made

@@ -19,8 +19,9 @@ from billing.payment import Attempt, Card
 from billing.plan import Plan
 from billing.ports import Check, Insert, Update, Write
 from billing.refund import Refund
+from billing.review import Review
 
-Row = Account | Invoice | Attempt | Card | Plan | Refund | Dispute
+Row = Account | Invoice | Attempt | Card | Plan | Refund | Dispute | Review
 
 MOST_WRITES = 100
 """What one transaction of the table takes."""
@@ -125,6 +126,9 @@ class Draft:
             case Dispute():
                 others_d = tuple(d for d in books.disputes if d.dispute_id != row.dispute_id)
                 self.books = replace(books, disputes=(*others_d, row))
+            case Review():
+                others_w = tuple(r for r in books.reviews if r.review_id != row.review_id)
+                self.books = replace(books, reviews=(*others_w, row))
 
 
 def noted(

@@ -41,6 +41,8 @@ class FactKind(StrEnum):
     INVOICE_ISSUED = "InvoiceIssued"
     INVOICE_PUT_IN_REVIEW = "InvoicePutInReview"
     INVOICE_RESUMED = "InvoiceResumed"
+    REVIEW_REQUESTED = "ReviewRequested"
+    REVIEW_DECIDED = "ReviewDecided"
     INVOICE_PAST_DUE = "InvoicePastDue"
     NOTICE_SENT = "NoticeSent"
     NOTICE_BOUNCED = "NoticeBounced"
@@ -101,6 +103,8 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     FactKind.INVOICE_ISSUED: ("send_email",),
     FactKind.INVOICE_PUT_IN_REVIEW: (),
     FactKind.INVOICE_RESUMED: ("send_email",),
+    FactKind.REVIEW_REQUESTED: ("send_email",),
+    FactKind.REVIEW_DECIDED: ("send_email",),
     FactKind.INVOICE_PAST_DUE: ("send_email",),
     FactKind.NOTICE_SENT: (),
     FactKind.NOTICE_BOUNCED: ("send_email",),

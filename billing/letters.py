@@ -20,6 +20,7 @@ from billing.facts import Fact, FactKind
 from billing.ids import digest
 from billing.invoice import Invoice, Source
 from billing.letters_of_changes import dispute_closed, dispute_opened, no_longer_owed, refund_failed, refund_sent
+from billing.letters_of_reviews import review_decided, review_requested
 from billing.money import STRIPE_MINIMUM
 from billing.notice import Letter, LetterItem, NoticeKind
 from billing.payment import Attempt, AttemptKind, Part
@@ -73,6 +74,10 @@ def _letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[Written]:
             return refund_sent(fact, desk)
         case FactKind.REFUND_FAILED:
             return refund_failed(fact, desk)
+        case FactKind.REVIEW_REQUESTED:
+            return review_requested(fact, desk)
+        case FactKind.REVIEW_DECIDED:
+            return review_decided(fact, desk)
         case FactKind.DISPUTE_OPENED:
             return dispute_opened(fact, desk)
         case FactKind.DISPUTE_CLOSED:

@@ -30,6 +30,8 @@ class NoticeKind(StrEnum):
     AUTOPAY_OFF = "autopay_off"
     NOTHING_OWED = "nothing_owed"
     NO_LONGER_OWED = "no_longer_owed"
+    REVIEW_OPENED = "review_opened"
+    REVIEW_UPHELD = "review_upheld"
     PAY_LINK_LOCKED = "pay_link_locked"
     REFUND = "refund"
     REFUND_FAILED = "refund_failed"

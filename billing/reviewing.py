@@ -5,18 +5,24 @@ last of them is decided, later by exactly the time it stood still. A charge that
 notice and a period of its own; the old moment never comes back.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 
 from billing.account import Account, Books
+from billing.adjusting import refuse_disputed, refuse_in_progress
 from billing.autopay import minimum_notice
 from billing.draft import Draft
 from billing.dunning import back_to_reminders
 from billing.facts import FactKind
-from billing.invoice import Invoice
+from billing.invoice import Invoice, Source
+from billing.money import Cents
 from billing.period import local_date, local_instant, whole_minute
 from billing.plan import CHARGE_AFTER_ISSUE, PlanStatus
 from billing.policy import Practice
+from billing.ports import Refused
+from billing.review import AskedBy, Review, ReviewStatus, review_id
+
+RULE = "INV-7"
 
 
 def question(invoice: Invoice, cause: str, now: datetime) -> Invoice:
@@ -83,3 +89,114 @@ def _is_charged_as_instalment(books: Books, invoice: Invoice) -> bool:
     plan = books.plan(invoice.plan_id)
     enrolled = books.account.autopay and books.default_card is not None
     return plan is not None and plan.status is PlanStatus.ACTIVE and enrolled and invoice.open_amount > 0
+
+
+# ---------------------------------------------------------------------------------------------------- the request
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What somebody asks to look into: the amount the plan quoted in cents, None where they do not know it."""
+
+    by: AskedBy
+    reason: str = ""
+    quoted: Cents | None = None
+    call_reference: str = ""
+
+
+def request_review(draft: Draft, invoice: Invoice, asked: Asked) -> Review:
+    """Open a review and pause the invoice; where one is open already, that one, with nothing changed.
+
+    Raises Refused: a void invoice, a part of a plan, a payment that a bank decides about; last, one that is on its way,
+    which closing open attempts may remove.
+    """
+    before = draft.books.reviews_of(invoice.invoice_id)
+    for review in before:
+        if review.is_open:
+            return review
+    if invoice.void:
+        raise Refused("void", "This invoice was cancelled: nothing is owed for it.", rule=RULE)
+    if invoice.source in (Source.PLAN, Source.PLAN_REMAINDER):
+        raise Refused("plan", "This is a part of a payment plan: ask about the bill that it came from.", rule=RULE)
+    refuse_disputed(invoice, RULE)
+    refuse_in_progress(invoice, RULE)
+    account = draft.books.account
+    review = Review(
+        practice=account.practice,
+        client=account.client,
+        review_id=review_id(account.practice, account.client, invoice.invoice_id, len(before)),
+        version=1,
+        invoice_id=invoice.invoice_id,
+        opened_at=draft.now,
+        asked_by=asked.by,
+        amount=invoice.amount,
+        quoted=asked.quoted,
+        reason=asked.reason,
+        call_reference=asked.call_reference,
+    )
+    paused = question(invoice, review.review_id, draft.now)
+    draft.insert(review)
+    draft.change(paused)
+    draft.fact(FactKind.INVOICE_PUT_IN_REVIEW, paused, {"invoice_id": invoice.invoice_id})
+    told: dict[str, str | int] = {
+        "review_id": review.review_id,
+        "invoice_id": invoice.invoice_id,
+        "amount": invoice.open_amount or invoice.amount,
+        "open": invoice.open_amount,
+        "announced": int(invoice.charge_at is not None),
+    }
+    draft.fact(FactKind.REVIEW_REQUESTED, review, told)
+    return review
+
+
+# ---------------------------------------------------------------------------------------------------- the decision
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What staff decided. `amount`: what the invoice asks for from now on, in cents; None where it stays."""
+
+    amount: Cents | None
+    reason: str
+    call_reference: str = ""
+
+
+def uphold(draft: Draft, review: Review, decision: Decision, practice: Practice) -> Review:
+    """The amount stands: the invoice goes on, and the client is told (INV-7)."""
+    invoice = draft.books.invoice(review.invoice_id)
+    assert invoice is not None, f"{review.review_id} is about {review.invoice_id}, which is not there"
+    decided = _decided(draft, review, decision, ReviewStatus.UPHELD)
+    end_review(draft, invoice, review.review_id, practice)
+    return decided
+
+
+def _decided(draft: Draft, review: Review, decision: Decision, status: ReviewStatus) -> Review:
+    draft.change(
+        replace(
+            review,
+            status=status,
+            decided_at=draft.now,
+            corrected=decision.amount,
+            decided_reason=decision.reason,
+            decided_reference=decision.call_reference,
+        )
+    )
+    decided = draft.books.review(review.review_id)
+    assert decided is not None, f"{review.review_id} was not written"
+    data: dict[str, str | int] = {
+        "review_id": review.review_id,
+        "invoice_id": review.invoice_id,
+        "status": status,
+        "amount": review.amount if decision.amount is None else decision.amount,
+    }
+    draft.fact(FactKind.REVIEW_DECIDED, decided, data)
+    return decided
+
+
+def decided_before(review: Review, decision: Decision) -> bool:
+    """Whether this very decision was taken. Raises Refused `already_decided` where another one was."""
+    if review.is_open:
+        return False
+    if review.corrected != decision.amount:
+        raise Refused("already_decided", f"This review was decided before: {review.status}.", rule=RULE)
+    return True

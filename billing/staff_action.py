@@ -22,6 +22,8 @@ class Deed(StrEnum):
     WRITE_OFF = "write_off"
     OUTSIDE_PAYMENT = "outside_payment"
     REFUND = "refund"
+    UPHOLD = "uphold"
+    CORRECT = "correct"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from billing.invoice import Status
 from billing.plan import InstalmentStatus, PlanStatus
 from billing.policy import AmountSource, AutopayDelay, OutsidePayments, Overpayment, TilDisclosure
 from billing.refund import RefundState
+from billing.review import AskedBy, ReviewStatus
 
 
 class InputError(TypedDict):
@@ -170,6 +171,32 @@ class RefundedInvoice(Invoice):
     refunds: list[Refund]
 
 
+class ReviewDecision(TypedDict):
+    """What staff decided about a review. `amount`: what the invoice asks for since."""
+
+    decision: Literal["uphold", "correct"]
+    amount: int
+    reason: str
+    call_reference: str | None
+    decided_at: str
+
+
+class Review(TypedDict):
+    """A client says that their plan quoted another amount. `invoice_amount`: what the invoice asked for then."""
+
+    review_id: str
+    invoice_id: str
+    client_id: str
+    status: ReviewStatus
+    asked_by: AskedBy
+    opened_at: str
+    invoice_amount: int
+    quoted_amount: int | None
+    reason: str
+    call_reference: str | None
+    decision: ReviewDecision | None
+
+
 class Account(TypedDict):
     """A client's account. `balance`: open amounts plus instalments not yet issued."""
 
@@ -182,6 +209,7 @@ class Account(TypedDict):
     plan: Plan | None
     payments: list[Payment]
     credit: int
+    reviews: list[Review]
 
 
 class Hold(TypedDict):

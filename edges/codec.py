@@ -50,6 +50,7 @@ HOMES: Final[Mapping[str, str]] = {
     "reconciliation": "billing.reconciliation",
     "refund": "billing.refund",
     "result": "billing.claim_state",
+    "review": "billing.review",
     "slice": "billing.claim_state",
     "staff_action": "billing.staff_action",
     "stripe_event": "billing.stripe_event",

@@ -5,7 +5,7 @@ type checker reads here.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from billing.account import Account, Books, Contact
@@ -19,6 +19,8 @@ from billing.period import morning
 from billing.plan import CHARGE_AFTER_ISSUE, InstalmentStatus, Plan, PlanStatus
 from billing.policy import Practice, Provider
 from billing.refund import Refund
+from edges.desk_views import review
+from edges.instants import instant
 
 if TYPE_CHECKING:
     from edges import answers
@@ -65,6 +67,7 @@ def client_account(books: Books, lines: Iterable[InvoiceLines], time_zone: str, 
         "plan": _shown_plan(books.plans),
         "payments": _payments(books),
         "credit": books.account.credit,
+        "reviews": [review(one) for one in books.reviews],
     }
 
 
@@ -169,11 +172,6 @@ def submission(row: Submission) -> "answers.SubmittedClaim":
         ],
         "submitted_at": instant(row.at),
     }
-
-
-def instant(at: datetime) -> str:
-    """An instant as JSON has it: ISO 8601 in UTC."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def invoice(one: Invoice, explained: InvoiceLines | None) -> "answers.Invoice":

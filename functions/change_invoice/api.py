@@ -1,4 +1,4 @@
-"""POST /v1/invoices/{invoice_id}/… in and out of JSON."""
+"""POST /v1/invoices/{invoice_id}/… and /v1/reviews/{review_id}/decision in and out of JSON."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -15,6 +15,7 @@ from edges.inbound.door import authenticate_any, idempotency_key
 from edges.inbound.fields import Request as Body
 from edges.inbound.invoice_change import PaymentIn, RefundIn, VoidIn, WriteOffIn
 from functions.change_invoice.flow import Done, Order, change
+from functions.change_invoice.review_api import post_decision, post_review
 
 DEEDS: Final[Mapping[str, tuple[Deed, type[Body], int]]] = {
     "void": (Deed.VOID, VoidIn, 200),
@@ -23,6 +24,16 @@ DEEDS: Final[Mapping[str, tuple[Deed, type[Body], int]]] = {
     "refunds": (Deed.REFUND, RefundIn, 201),
 }
 """The last part of the path -> the deed, what it takes, and the status of one just done."""
+
+
+def serve(request: Request, *, store: Store, cards: Callable[[], CardGateway], now: datetime) -> Response:
+    """The answer to any call of this function. Raises as the call's own part does."""
+    match request.path.rpartition("/")[2]:
+        case "reviews":
+            return post_review(request, store=store, cards=cards, now=now)
+        case "decision":
+            return post_decision(request, store=store, now=now)
+    return post_change(request, store=store, cards=cards, now=now)
 
 
 def post_change(request: Request, *, store: Store, cards: Callable[[], CardGateway], now: datetime) -> Response:

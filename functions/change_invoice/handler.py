@@ -1,4 +1,5 @@
-"""POST /v1/invoices/{invoice_id}/refunds, /void, /write-off, /payments: staff change an invoice."""
+"""POST /v1/invoices/{invoice_id}/refunds, /void, /write-off, /payments and /reviews, /v1/reviews/{review_id}/decision:
+staff change an invoice, or look into it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,8 +15,8 @@ def handler(event: Mapping[str, Any], context: object) -> Response:
     request = Request.of(event)
 
     def act() -> Response:
-        from functions.change_invoice.api import post_change  # here: pydantic is no part of a cold start's refusal
+        from functions.change_invoice.api import serve  # here: pydantic is no part of a cold start's refusal
 
-        return post_change(request, store=container.store(), cards=container.cards, now=container.clock().now())
+        return serve(request, store=container.store(), cards=container.cards, now=container.clock().now())
 
     return answered(request, act)

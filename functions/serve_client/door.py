@@ -97,7 +97,7 @@ def turned_away(store: Store, visit: Visit) -> Page | None:
         return None
     if isinstance(tries, PhoneTries) and is_locked(tries, visit.now):
         return Page("locked", status=429)
-    return Page("phone", {"action": f"{visit.base}/phone", "wrong": False})
+    return Page("phone", {"action": f"{visit.base}/phone", "wrong": False, "then": ""})
 
 
 def _opens(session: LinkSession, visit: Visit) -> bool:

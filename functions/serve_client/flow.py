@@ -27,7 +27,7 @@ from functions.serve_client.door import (
     new_session,
     turned_away,
 )
-from functions.serve_client.forms import Form, Unfit, enrolment
+from functions.serve_client.forms import Form, Unfit, enrolment, onward
 from functions.serve_client.hosted import TRIES, start_payment, start_setup
 from functions.serve_client.phone_check import count_right, count_wrong, is_locked, is_on_file
 from functions.serve_client.view import overview, payable_together, unpaid_invoices
@@ -75,8 +75,9 @@ def check_phone(store: Store, visit: Visit, form: Form, session_id: str) -> Answ
         except Conflict:
             continue
         if right:
-            return SeeOther(visit.base, session_id)
-        return Page("locked", status=429) if len(writes) > 1 else Page("phone", {**turned.known, "wrong": True}, 403)
+            return SeeOther(f"{visit.base}{onward(form)}", session_id)
+        asked_again = {**turned.known, "wrong": True, "then": form.one("then")}
+        return Page("locked", status=429) if len(writes) > 1 else Page("phone", asked_again, 403)
     raise TryAgain("too many tries at the same moment")
 
 

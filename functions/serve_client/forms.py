@@ -10,6 +10,8 @@ from billing.autopay import CONSENT_HASH, CONSENT_VERSION
 from billing.money import STRIPE_MINIMUM, Cents, dollars
 from billing.payment import Enrolment
 from billing.policy import Practice
+from billing.review import AskedBy
+from billing.reviewing import Asked
 
 MOST_BYTES = 16_384
 """Our largest form, with every one of 40 invoices ticked, is a quarter of this."""
@@ -18,6 +20,10 @@ ORDINARY_CARD = "ordinary"
 HEALTH_CARD = "health"
 MOST_CAP: Cents = 100_000_00
 """A limit above this is a slip of the finger."""
+REVIEW_STEP = "/review"
+"""Where a bill can be questioned (INV-7); charge notices lead there (AUTO-4)."""
+MOST_REFERENCE = 64
+MOST_WORDS = 500
 
 
 class UnreadableForm(Exception):
@@ -46,6 +52,11 @@ class Form:
     def all(self, name: str) -> tuple[str, ...]:
         """Every value of a field that may be ticked several times."""
         return tuple(self.fields.get(name, ()))
+
+
+def onward(form: Form) -> str:
+    """Where the phone check leads, beyond the link's own page: only to an address that mails name."""
+    return REVIEW_STEP if form.one("then") == REVIEW_STEP else ""
 
 
 class Unfit(Exception):
@@ -95,14 +106,39 @@ def enrolment(form: Form, books: Books, practice: Practice, ip: str, now: dateti
     )
 
 
-def _cap(text: str) -> Cents | None:
-    """ "$1,250.50" -> 125050 cents, "" -> None: no limit of their own. Raises ValueError with what to write."""
-    if not text:
-        return None
+def review_request(form: Form, asks_for: Cents) -> Asked:
+    """What the client says their plan told them about a bill that asks for so many cents (INV-7). Raises Unfit."""
+    errors = {}
+    quoted = _cents(form.one("quoted_amount"))
+    if quoted is None or quoted > MOST_CAP:
+        errors["quoted_amount"] = "Please write the amount your plan told you in dollars, like 40 or 40.00."
+    elif quoted == asks_for:
+        errors["quoted_amount"] = (
+            f"{dollars(asks_for)} is what this bill asks for. Which amount did your plan tell you?"
+        )
+    call_reference, words = (" ".join(form.one(name).split()) for name in ("call_reference", "words"))
+    if len(call_reference) > MOST_REFERENCE:
+        errors["call_reference"] = f"Please write the reference number only, at most {MOST_REFERENCE} characters."
+    if len(words) > MOST_WORDS:
+        errors["words"] = f"Please say it in at most {MOST_WORDS} characters."
+    if errors:
+        raise Unfit(errors)
+    return Asked(AskedBy.CLIENT, words, quoted, call_reference)
+
+
+def _cents(text: str) -> Cents | None:
+    """ "$1,250.50" -> 125050 cents; None where it is no amount in dollars."""
     whole, point, rest = text.removeprefix("$").strip().replace(",", "").partition(".")
     readable = whole.isascii() and whole.isdigit() and len(whole) <= 9
     readable = readable and (rest.isascii() and rest.isdigit() and len(rest) == 2 if point else True)
-    cap = int(whole) * 100 + int(rest or 0) if readable else 0
+    return int(whole) * 100 + int(rest or 0) if readable else None
+
+
+def _cap(text: str) -> Cents | None:
+    """The client's own limit, "" -> None: none. Raises ValueError with what to write."""
+    if not text:
+        return None
+    cap = _cents(text) or 0
     if not STRIPE_MINIMUM <= cap <= MOST_CAP:
         raise ValueError(
             f"Please write an amount in dollars, like 300 or 300.00, from {dollars(STRIPE_MINIMUM)} to "

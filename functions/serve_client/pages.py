@@ -1,6 +1,6 @@
 """The pay link over HTTP: which address and method is which step, and what an answer looks like on the wire.
 
-Seven addresses need no framework. The link is the secret of its pages: it is in the address, so no page lets its
+Eight addresses need no framework. The link is the secret of its pages: it is in the address, so no page lets its
 address leak (no referrer, no third party, nothing kept), and it is never logged.
 """
 
@@ -15,9 +15,9 @@ from edges import log
 from edges.http import Request, Response, respond
 from edges.links import ExpiredLink, Links, UnknownLink
 from edges.render import STYLE, STYLE_PATH, STYLE_VERSION, render_page
-from functions.serve_client import flow
+from functions.serve_client import flow, questions
 from functions.serve_client.door import SESSION_LASTS, Answer, Page, SeeOther, Visit
-from functions.serve_client.forms import MOST_BYTES, Form, UnreadableForm
+from functions.serve_client.forms import MOST_BYTES, REVIEW_STEP, Form, UnreadableForm
 
 COOKIE: Final = "kb_pay"
 LINK: Final = re.compile(r"(/pay/([A-Za-z0-9_.-]{1,1024}))(/[a-z-]*)?")
@@ -54,12 +54,14 @@ Step = Callable[[Ports, Visit, Form], Answer]
 LOOKS: Final[Mapping[str, Callable[[Ports, Visit, Request], Answer]]] = {
     "": lambda ports, visit, _request: flow.show(ports.store, visit),
     "/done": lambda ports, visit, request: flow.done(ports.store, visit, request.query.get("attempt", "")),
+    REVIEW_STEP: lambda ports, visit, request: questions.show(ports.store, visit, request.query.get("invoice", "")),
 }
 """What GET shows: nothing is ever changed by it."""
 ACTS: Final[Mapping[str, Step]] = {
     "/phone": lambda ports, visit, form: flow.check_phone(ports.store, visit, form, ports.new_id()),
     "/pay": lambda ports, visit, form: flow.pay(ports.store, ports.cards(), visit, form),
     "/setup": lambda ports, visit, form: flow.set_up(ports.store, ports.cards(), visit, form),
+    REVIEW_STEP: lambda ports, visit, form: questions.send(ports.store, ports.cards, visit, form),
     "/stop": lambda ports, visit, form: flow.stop(ports.store, ports.cards(), visit, form),
     "/autopay-off": lambda ports, visit, form: flow.turn_autopay_off(ports.store, visit, form),
 }

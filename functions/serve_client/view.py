@@ -19,6 +19,7 @@ from billing.plan import Instalment, InstalmentStatus, Plan
 from billing.planning import MOST_INVOICES
 from billing.policy import Practice
 from billing.refund import RefundState
+from billing.review import ReviewStatus
 from billing.where_it_went import WhereItWent, where_it_went
 
 PAYMENTS_SHOWN: Final = 5
@@ -65,7 +66,7 @@ class Bill:
     """An unpaid invoice. `payable`: it has a Pay button · `waits`: why it has none, "" where nothing special ·
     `note`: what else there is to know · `went`: where its price went, all its `services` together; None where nothing
     is known of that, and then `no_details` says why · `on_other_bills`: what of the client's share another bill asks
-    for."""
+    for · `questionable`: the client may say that their plan told another amount."""
 
     invoice_id: str
     title: str
@@ -77,6 +78,7 @@ class Bill:
     payable: bool
     waits: str
     note: str
+    questionable: bool
     charge: Charge | None
     went: WhereItWent | None
     services: tuple[Service, ...]
@@ -203,6 +205,11 @@ def overview(
     )
 
 
+def named_bill(invoice: Invoice, books: Books) -> Bill:
+    """One bill by its name, amount and state, without its explanation."""
+    return _bill(invoice, books, (), {})
+
+
 def unpaid_invoices(books: Books) -> tuple[Invoice, ...]:
     """What is open, the most recent session first (PAY-3)."""
     unpaid = (one for one in books.invoices if one.open_amount)
@@ -244,7 +251,7 @@ def _bill(invoice: Invoice, books: Books, lines: Sequence[ExplainedLine], provid
     elif invoice.disputed:
         mark, waits = "Being checked", "Your bank is looking into a payment of this bill. Nothing is charged meanwhile."
     elif invoice.in_review:
-        mark, waits = "Being checked", "We are looking into this bill. Nothing is charged meanwhile."
+        mark, waits = "Being checked", _LOOKED_INTO[any(one.is_open for one in books.reviews_of(invoice.invoice_id))]
     elif invoice.open_amount < STRIPE_MINIMUM:
         waits = "This is below the smallest amount a card can pay. It waits for your next bill."
     announced = invoice.charge_at is not None and not charging and not invoice.in_review
@@ -258,7 +265,8 @@ def _bill(invoice: Invoice, books: Books, lines: Sequence[ExplainedLine], provid
         mark=mark,
         payable=not waits,
         waits=waits,
-        note="Your bank took an earlier payment of this bill back." if invoice.disputed_back and not waits else "",
+        note="" if waits else _note(invoice, books),
+        questionable=not waits and questionable(invoice, books),
         charge=Charge(card.shown if card else "your card", invoice.charge_at)
         if announced and invoice.charge_at
         else None,
@@ -267,6 +275,27 @@ def _bill(invoice: Invoice, books: Books, lines: Sequence[ExplainedLine], provid
         on_other_bills=went.you_owe - invoice.amount if went else 0,
         no_details=NO_DETAILS.get(invoice.source, ""),
     )
+
+
+_LOOKED_INTO: Final[Mapping[bool, str]] = {
+    True: "You asked us to check this amount. Nothing is charged meanwhile, and we write to you when it is decided.",
+    False: "We are looking into this bill. Nothing is charged meanwhile.",
+}
+"""Whether the client asked for it -> what is said while somebody looks into a bill (INV-7)."""
+
+
+def questionable(invoice: Invoice, books: Books) -> bool:
+    """Whether the client may say on the page that their plan told another amount: once for each bill, not for a part
+    of a plan. Whoever is not content with the answer calls (INV-7)."""
+    of_a_plan = invoice.source in (Source.PLAN, Source.PLAN_REMAINDER)
+    return invoice.payable and not of_a_plan and not books.reviews_of(invoice.invoice_id)
+
+
+def _note(invoice: Invoice, books: Books) -> str:
+    if invoice.disputed_back:
+        return "Your bank took an earlier payment of this bill back."
+    upheld = any(one.status is ReviewStatus.UPHELD for one in books.reviews_of(invoice.invoice_id))
+    return "We checked this amount for you: it stands." if upheld else ""
 
 
 def _day(invoice: Invoice) -> date | None:

@@ -16,9 +16,10 @@ from edges import answers
 from edges.formats.claim_json import MAX_RESULTS
 from edges.inbound.claim_result import ClaimResultIn
 from edges.inbound.door import MAX_KEY_CHARS
-from edges.inbound.fields import ID_PATTERN, INVOICE_ID_PATTERN
+from edges.inbound.fields import ID_PATTERN, INVOICE_ID_PATTERN, REVIEW_ID_PATTERN
 from edges.inbound.invoice_change import PaymentIn, RefundIn, VoidIn, WriteOffIn
 from edges.inbound.plan_request import PlanIn
+from edges.inbound.review import DecisionIn, ReviewIn
 from functions.serve_practice.calls import ELSEWHERE, ROUTES, Route
 
 Json = dict[str, Any]
@@ -28,15 +29,18 @@ KEY_PROBLEMS: Final = (401, 403)
 TOO_MANY: Final = 429
 """Of the front door, before any function: docs/decisions/0011."""
 BUSY: Final = 503
+PATTERNS: Final = {"invoice_id": INVOICE_ID_PATTERN, "review_id": REVIEW_ID_PATTERN}
 
 
 @dataclass(frozen=True)
 class _Change:
-    """A change that staff make to an invoice: what it takes, and what it answers."""
+    """A change that staff make to an invoice: what it takes, and what it answers. `keyed`: once per Idempotency-Key;
+    else what it does can be done once only."""
 
     summary: str
     takes: type[BaseModel]
     shows: Mapping[int, Any]
+    keyed: bool = True
 
 
 CHANGES: Final[Mapping[str, _Change]] = {
@@ -59,6 +63,18 @@ CHANGES: Final[Mapping[str, _Change]] = {
         "Send back what cards paid for an invoice, all of it or an amount; the newest payment first (PAY-12)",
         RefundIn,
         {200: answers.RefundedInvoice, 201: answers.RefundedInvoice},
+    ),
+    "/v1/invoices/{invoice_id}/reviews": _Change(
+        "Look into an invoice because the plan quoted another amount; 200 with the review that is open already (INV-7)",
+        ReviewIn,
+        {200: answers.Review, 201: answers.Review},
+        keyed=False,
+    ),
+    "/v1/reviews/{review_id}/decision": _Change(
+        "Uphold the amount; the same decision again answers the same, another one 409 (INV-7)",
+        DecisionIn,
+        {200: answers.Review},
+        keyed=False,
     ),
 }
 
@@ -154,8 +170,9 @@ def _post_change(path: str) -> Json:
     one = CHANGES[path]
     name = "post_" + path.rpartition("/")[2].replace("-", "_")
     operation = _operation(one.summary, name, path, ("practice",), one.shows, (404, 409, *BODY_PROBLEMS))
-    operation["description"] += " Done once per Idempotency-Key: the same request again answers 200."
-    operation["parameters"].append(_key_parameter(required=True))
+    if one.keyed:
+        operation["description"] += " Done once per Idempotency-Key: the same request again answers 200."
+        operation["parameters"].append(_key_parameter(required=True))
     operation["requestBody"] = {"required": True, "content": _json(_ref(one.takes))}
     return operation
 
@@ -196,7 +213,7 @@ def _operation(
 
 
 def _id(name: str) -> Json:
-    return {"type": "string", "pattern": INVOICE_ID_PATTERN if name == "invoice_id" else ID_PATTERN}
+    return {"type": "string", "pattern": PATTERNS.get(name, ID_PATTERN)}
 
 
 def _problem(status: int) -> Json:

@@ -13,6 +13,7 @@ from billing.letters import WHY_AUTOPAY_ENDED, accepted, letters_for, remindable
 from billing.notice import Letter, NoticeKind
 from billing.payment import Attempt, AttemptKind, AttemptState, Part
 from billing.plan import InstalmentStatus, Plan, schedule
+from billing.review import AskedBy, Review
 from edges.render import render_letter
 from tests.billing.examples import (
     BY_HAND,
@@ -91,6 +92,10 @@ BILL = fact(FactKind.INVOICE_ISSUED, invoice_id="inv_session")
 RESUMED = fact(FactKind.INVOICE_RESUMED, invoice_id="inv_session", announce=1)
 RESUMED_QUIETLY = fact(FactKind.INVOICE_RESUMED, invoice_id="inv_session", announce=0)
 KNOWN = frozenset({"inv_session"})
+REVIEW = Review("riverbend", "ana", "rev_1", 1, "inv_session", NOW, AskedBy.CLIENT, 6250, quoted=4000)
+REVIEW_OPENED = fact(
+    FactKind.REVIEW_REQUESTED, review_id="rev_1", invoice_id="inv_session", amount=6250, open=6250, announced=1
+)
 PLANNING = replace(ENROLLED, active_plan="plan_1")
 
 EXPECTED: list[tuple[str, Fact, Desk, list[str]]] = [
@@ -124,6 +129,19 @@ EXPECTED: list[tuple[str, Fact, Desk, list[str]]] = [
         fact(FactKind.INVOICE_RESUMED, invoice_id="inv_part", announce=1),
         desk(PLAN, PART),
         ["instalment"],
+    ),
+    ("review asked for", REVIEW_OPENED, desk(invoice(6250), REVIEW), ["review_opened", "staff_alert", "staff_alert"]),
+    (
+        "review upheld",
+        fact(FactKind.REVIEW_DECIDED, review_id="rev_1", invoice_id="inv_session", status="upheld", amount=6250),
+        desk(invoice(6250), REVIEW),
+        ["review_upheld"],
+    ),
+    (
+        "review corrected",
+        fact(FactKind.REVIEW_DECIDED, review_id="rev_1", invoice_id="inv_session", status="corrected", amount=4000),
+        desk(invoice(4000), REVIEW),
+        [],
     ),
     ("being paid", BILL, desk(invoice(6250, open_attempt=3)), []),
     ("ticked", fact(FactKind.INVOICE_JOINED_AUTOPAY, invoice_id="inv_session"), desk(invoice(6250)), ["charge_notice"]),

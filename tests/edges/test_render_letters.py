@@ -16,6 +16,8 @@ TUESDAY_NINE = datetime(2026, 11, 24, 17, 0, tzinfo=UTC)
 """Tuesday, November 24, 9:00 am Pacific."""
 FRIDAY = datetime(2026, 11, 27, 17, 5, tzinfo=UTC)
 WITHOUT_LINK = {NoticeKind.PAY_LINK_LOCKED, NoticeKind.STAFF_ALERT}
+LEADS_FURTHER = {NoticeKind.CHARGE_NOTICE: {f"{PAY_LINK}/review"}}
+"""Addresses behind the pay link's own page (AUTO-4)."""
 WITHOUT_AMOUNT = {
     NoticeKind.AUTOPAY_ON,
     NoticeKind.AUTOPAY_OFF,
@@ -113,7 +115,7 @@ def test_the_pay_link_is_a_placeholder_and_stands_in_every_mail_that_has_somethi
         assert targets == []
         assert PAY_LINK not in mail.text
     else:
-        assert set(targets) == {PAY_LINK}
+        assert set(targets) == {PAY_LINK} | LEADS_FURTHER.get(kind, set())
         assert PAY_LINK in mail.text
     assert "http" not in mail.text
 

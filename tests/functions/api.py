@@ -11,7 +11,7 @@ from billing.policy import ApiKey
 from billing.ports import Insert
 from edges.http import Request, Response
 from edges.inbound.door import answered
-from functions.change_invoice.api import post_change
+from functions.change_invoice.api import serve as serve_changes
 from functions.create_plan.api import post_plan
 from functions.ingest_claims.handler import receive
 from functions.serve_practice.handler import serve
@@ -116,7 +116,7 @@ class Api:
         if request.method == "POST" and re.fullmatch("/v1/clients/[^/]+/plans", request.path):
             return post_plan(request, store=self.store, cards=self.cards, now=self.now)
         if request.method == "POST" and re.fullmatch(
-            "/v1/invoices/[^/]+/(void|write-off|payments|refunds)", request.path
+            "/v1/invoices/[^/]+/(void|write-off|payments|refunds|reviews)|/v1/reviews/[^/]+/decision", request.path
         ):
-            return post_change(request, store=self.store, cards=lambda: self.cards, now=self.now)
+            return serve_changes(request, store=self.store, cards=lambda: self.cards, now=self.now)
         return serve(request, store=self.store, now=self.now)

@@ -28,6 +28,7 @@ from billing.ids import invoice_id
 from billing.payment import Attempt, AttemptKind, AttemptState, Part
 from billing.policy import OutsidePayments, Policy
 from billing.ports import Insert, Update
+from billing.review import AskedBy, Review, review_id
 from functions.serve_practice.openapi import document
 from tests.billing.examples import ENROLLED, NOW, PRACTICE, VISA, invoice
 from tests.functions.api import KEYS, Api, api_event
@@ -61,7 +62,16 @@ PAYMENT = Attempt(
     intent_id="pi_1",
     posted_at=NOW,
 )
-KNOWN = {"client_id": INVOICE.client, "invoice_id": INVOICE.invoice_id, "practice_id": INVOICE.practice}
+ASKED = Review(
+    "riverbend", "ana", review_id("riverbend", "ana", PAID.invoice_id, 0), 1, PAID.invoice_id, NOW, AskedBy.STAFF, 1
+)
+QUESTIONED = replace(PAID, reviews=(ASKED.review_id,))
+KNOWN = {
+    "client_id": INVOICE.client,
+    "invoice_id": INVOICE.invoice_id,
+    "practice_id": INVOICE.practice,
+    "review_id": ASKED.review_id,
+}
 """Ids that lead somewhere; others mostly lead to 404."""
 
 
@@ -69,7 +79,7 @@ def _app(environ: dict[str, Any], start_response: Callable[..., object]) -> Iter
     """The JSON API of a practice with one client, who has an open and a paid invoice, as WSGI; new at each call."""
     api = Api()
     recording = replace(PRACTICE, version=2, policy=replace(Policy(), outside_payments=OutsidePayments.RECORDED))
-    api.store.commit(Update(recording), *map(Insert, (ENROLLED, VISA, INVOICE, PAID, PAYMENT)))
+    api.store.commit(Update(recording), *map(Insert, (ENROLLED, VISA, INVOICE, QUESTIONED, PAYMENT, ASKED)))
     sent = {name[5:].replace("_", "-").lower(): text for name, text in environ.items() if name.startswith("HTTP_")}
     size = int(environ.get("CONTENT_LENGTH") or 0)
     reply = api.answers(

@@ -151,6 +151,8 @@ ROUTE_OF = {
     "POST /v1/invoices/{invoice_id}/write-off": "change_invoice",
     "POST /v1/invoices/{invoice_id}/payments": "change_invoice",
     "POST /v1/invoices/{invoice_id}/refunds": "change_invoice",
+    "POST /v1/invoices/{invoice_id}/reviews": "change_invoice",
+    "POST /v1/reviews/{review_id}/decision": "change_invoice",
     "POST /webhooks/stripe": "receive_stripe",
     "ANY /v1/{proxy+}": "serve_practice",
     "GET /health": "serve_practice",

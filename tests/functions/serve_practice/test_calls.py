@@ -114,6 +114,7 @@ def test_an_account_is_shown_as_the_contract_writes_it(api: Api) -> None:
         "plan",
         "payments",
         "credit",
+        "reviews",
     }
     assert reply.body["balance"] == 72_50
     assert reply.body["autopay"] == {
