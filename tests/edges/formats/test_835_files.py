@@ -98,7 +98,7 @@ INVALID = {
     "unreadable_amount_among_others": "CLP03 is no amount",
     "wrong_segment_count": "SE01 does not count the segments",
 }
-"""Of those in the wild, the ones that are not valid on purpose, and why. That amounts do not add up is no such matter."""
+"""Of those in the wild, what makes some of them invalid, on purpose. That amounts do not add up is no such matter."""
 
 WARNINGS = {
     "amount_in_place_of_the_status": "BPR02",
