@@ -11,7 +11,8 @@ from billing.account import Books
 from billing.draft import noted
 from billing.dunning import back_to_reminders
 from billing.facts import Fact, FactKind
-from billing.invoice import Invoice
+from billing.good_faith import far_above_estimate
+from billing.invoice import Invoice, Source
 from billing.money import STRIPE_MINIMUM, Cents
 from billing.payment import Attempt, AttemptKind, Card, Evidence
 from billing.period import overnight_after, whole_minute
@@ -39,16 +40,20 @@ class Announcement(StrEnum):
 
     CHARGE = "charge"
     APPROVAL = "approval"
+    FAR_ABOVE_ESTIMATE = "far_above_estimate"
     NONE = "none"
 
 
 def announcement(books: Books, invoice: Invoice, practice: Practice) -> Announcement:
-    """Whether the invoice is charged after a notice, waits for a click because of the cap (AUTO-2), or neither."""
+    """Whether the invoice is charged after a notice, waits for a click because of the cap (AUTO-2) or because it is far
+    above what the client was told (LAW-5), or neither."""
     card = books.default_card
     if not books.account.autopay or card is None or not practice.online_payments:
         return Announcement.NONE
     if invoice.open_amount < STRIPE_MINIMUM or not invoice.payable or invoice.charged_by_click_only:
         return Announcement.NONE
+    if far_above_estimate(books, invoice):
+        return Announcement.FAR_ABOVE_ESTIMATE
     return Announcement.CHARGE if invoice.open_amount <= cap_of(books, practice) else Announcement.APPROVAL
 
 
@@ -59,12 +64,14 @@ def cap_of(books: Books, practice: Practice) -> Cents:
 
 
 def charge_moment(invoice: Invoice, practice: Practice, accepted_at: datetime) -> datetime:
-    """When a charge announced by a notice accepted at `accepted_at` happens (AUTO-3), as a whole minute."""
+    """When a charge announced by a notice accepted at `accepted_at` happens (AUTO-3), as a whole minute. The clock of
+    what no health plan has a part in starts when it was issued; the notice must be old enough all the same."""
     policy = practice.policy
     earliest = accepted_at + minimum_notice(practice)
     match policy.autopay_delay:
         case AutopayDelay.AFTER_NOTICE:
-            chosen = accepted_at + timedelta(hours=48)
+            starts_at = invoice.issued_at if invoice.source in (Source.SESSION, Source.BY_HAND) else accepted_at
+            chosen = starts_at + timedelta(hours=48)
         case AutopayDelay.AFTER_INVOICE:
             chosen = invoice.issued_at + timedelta(hours=24)
         case AutopayDelay.OVERNIGHT:
@@ -88,6 +95,7 @@ class NoCharge(StrEnum):
     AUTOPAY_OFF = "autopay_off"
     NO_CARD = "no_card"
     ABOVE_CAP = "above_cap"
+    ABOVE_GOOD_FAITH_ESTIMATE = "above_good_faith_estimate"
     BELOW_MINIMUM = "below_minimum"
     NO_NOTICE = "no_notice"
     NOTICE_TOO_YOUNG = "notice_too_young"
@@ -121,6 +129,8 @@ def why_not(books: Books, invoice: Invoice, practice: Practice, now: datetime) -
     plan = books.plan(invoice.plan_id)
     if plan is None and invoice.open_amount > cap_of(books, practice):
         return NoCharge.ABOVE_CAP
+    if far_above_estimate(books, invoice):
+        return NoCharge.ABOVE_GOOD_FAITH_ESTIMATE
     noticed_at = (plan.notice_at if plan else None) or invoice.notice_at
     if noticed_at is None:
         return NoCharge.NO_NOTICE

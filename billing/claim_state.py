@@ -107,7 +107,9 @@ class ClaimState:
 
 @dataclass(frozen=True)
 class Hold(Asleep):
-    """A claim result that a person must look at (DESK-5); gone when it is resolved."""
+    """A claim result that a person must look at (DESK-5), or a session that its programme does not cover (INV-5): then
+    `session_id` names it, and there is no claim. Gone when it is resolved. `patient_responsibility`: what releasing it
+    as it is would bill, in cents."""
 
     TYPE: ClassVar[str] = "hold"
 
@@ -120,6 +122,7 @@ class Hold(Asleep):
     held_at: datetime
     patient_responsibility: Cents
     client: str = ""
+    session_id: str = ""
     version: int = 1
 
     @property

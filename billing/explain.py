@@ -38,6 +38,10 @@ PATIENT_BUCKETS: Final[dict[str, Bucket]] = {
 """The PR reasons with a column of their own; every other PR reason is something the plan does not cover."""
 
 
+OURS: Final = ""
+"""The group of a reason that no payer gave: our own word about a bill that rests on no claim result."""
+
+
 @dataclass(frozen=True)
 class Reason:
     """One adjustment, or the part of it that falls on this line: `amount` cents in column `bucket`, and why."""

@@ -30,6 +30,7 @@ class FactKind(StrEnum):
     CLAIM_BODY_READ = "ClaimBodyRead"
     CLAIM_RESULT_RECEIVED = "ClaimResultReceived"
     CLAIM_SUBMITTED = "ClaimSubmitted"
+    SESSION_COMPLETED = "SessionCompleted"
     STRIPE_EVENT_STORED = "StripeEventStored"
     RECONCILE_SLICE_DONE = "ReconcileSliceDone"
     # Facts of a practice
@@ -38,6 +39,8 @@ class FactKind(StrEnum):
     CLAIM_HELD = "ClaimHeld"
     CLAIM_PENDING = "ClaimPending"
     NOTHING_OWED = "NothingOwed"
+    SESSION_COVERED = "SessionCovered"
+    SESSION_HELD = "SessionHeld"
     INVOICE_ISSUED = "InvoiceIssued"
     INVOICE_PUT_IN_REVIEW = "InvoicePutInReview"
     INVOICE_RESUMED = "InvoiceResumed"
@@ -94,12 +97,15 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     FactKind.CLAIM_BODY_READ: (),
     FactKind.CLAIM_RESULT_RECEIVED: ("issue_invoice",),
     FactKind.CLAIM_SUBMITTED: ("issue_invoice",),
+    FactKind.SESSION_COMPLETED: ("issue_invoice",),
     FactKind.STRIPE_EVENT_STORED: ("settle_payment",),
     FactKind.RECONCILE_SLICE_DONE: ("reconcile",),
     FactKind.POLICY_CHANGED: (),
     FactKind.CLAIM_HELD: (),
     FactKind.CLAIM_PENDING: (),
     FactKind.NOTHING_OWED: ("send_email",),
+    FactKind.SESSION_COVERED: (),
+    FactKind.SESSION_HELD: (),
     FactKind.INVOICE_ISSUED: ("send_email",),
     FactKind.INVOICE_PUT_IN_REVIEW: (),
     FactKind.INVOICE_RESUMED: ("send_email",),

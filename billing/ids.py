@@ -45,6 +45,16 @@ def claim_pk(practice: str, claim_id: str) -> str:
     return f"C#{segment(practice)}#{segment(claim_id)}#"
 
 
+def session_pk(practice: str, session_id: str) -> str:
+    """A completed session, and what bills it."""
+    return f"V#{segment(practice)}#{segment(session_id)}#"
+
+
+def client_pk(practice: str, client: str) -> str:
+    """The person behind an account, and what is known of their cover: erasing them leaves the books whole."""
+    return f"N#{segment(practice)}#{segment(client)}#"
+
+
 def practice_key(practice: str) -> Key:
     """The practice's own row, policies included."""
     return Key(f"P#{segment(practice)}#", "PRACTICE#")
@@ -57,7 +67,7 @@ def provider_key(practice: str, provider: str) -> Key:
 
 def contact_key(practice: str, client: str) -> Key:
     """Name, mail and phone of a client: apart from the books, so that a person can be erased and the books kept."""
-    return Key(f"N#{segment(practice)}#{segment(client)}#", "CONTACT#")
+    return Key(client_pk(practice, client), "CONTACT#")
 
 
 def account_key(practice: str, client: str) -> Key:

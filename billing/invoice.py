@@ -24,6 +24,9 @@ class Source(StrEnum):
     CLAIM = "claim"
     PLAN = "plan"
     PLAN_REMAINDER = "plan_remainder"
+    SESSION = "session"
+    BY_HAND = "by_hand"
+    ESTIMATE = "estimate"
 
 
 class Status(StrEnum):
@@ -51,7 +54,9 @@ class Invoice:
     `remind_at`, `past_due_at`: next reminder and end of the payment window, None when there is none left ·
     `refunded`: of `paid`, what went back to the client and is not owed again · `disputed`: a dispute of its payment is
     open, nobody touches it · `disputed_back`: of `paid`, what lost disputes took, and is owed again · `reviews`: ids of
-    the holds and reviews that question it, `paused_at`: since when, `charge_paused`: a charge was announced by then.
+    the holds and reviews that question it, `paused_at`: since when, `charge_paused`: a charge was announced by then ·
+    `good_faith_estimate`: what a self-paying client was told beforehand, None where nothing was (LAW-5) · `estimated`:
+    the health plan has not decided yet, and `amount` is what we expect (INV-2).
     """
 
     TYPE: ClassVar[str] = "invoice"
@@ -90,6 +95,8 @@ class Invoice:
     refunded: Cents = 0
     disputed: bool = False
     disputed_back: Cents = 0
+    good_faith_estimate: Cents | None = None
+    estimated: bool = False
 
     @property
     def key(self) -> Key:

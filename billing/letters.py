@@ -13,10 +13,12 @@ from datetime import UTC, date, datetime
 from billing import autopay
 from billing.account import Books
 from billing.autopay import Announcement, announcement, cap_of, charge_moment, meaning_of, minimum_notice
+from billing.basis import basis_of
 from billing.desk import Desk, Outgoing, Written, staff
 from billing.draft import Draft
 from billing.dunning import next_reminder
 from billing.facts import Fact, FactKind
+from billing.good_faith import far_above_in_words
 from billing.ids import digest
 from billing.invoice import Invoice, Source
 from billing.letters_of_changes import dispute_closed, dispute_opened, no_longer_owed, refund_failed, refund_sent
@@ -119,11 +121,14 @@ def _invoice_letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[Written]
         case Announcement.APPROVAL:
             cap = cap_of(desk.books, desk.practice)
             letter = desk.to_client(NoticeKind.APPROVAL_REQUEST, amount=amount, card=shown, cap=cap)
+        case Announcement.FAR_ABOVE_ESTIMATE:
+            why = far_above_in_words(desk.books)
+            letter = desk.to_client(NoticeKind.APPROVAL_REQUEST, amount=amount, card=shown, reason=why)
         case Announcement.NONE if resumed and invoice.invoice_id in desk.told:
             return ()  # they have the bill
         case Announcement.NONE:
             letter = desk.to_client(NoticeKind.INVOICE, amount=amount)
-    return [(letter, (invoice.invoice_id,))]
+    return [(replace(letter, basis=basis_of(invoice)), (invoice.invoice_id,))]
 
 
 def _instalment_letters(fact: Fact, desk: Desk) -> Iterable[Written]:
@@ -202,7 +207,7 @@ def _arrived(attempt: Attempt) -> tuple[datetime, int]:
 def _label(invoice: Invoice) -> str:
     if invoice.source is Source.PLAN:
         return f"Instalment {invoice.ordinal + 1} of your payment plan"
-    return "Invoice"
+    return "Estimated bill" if invoice.estimated else "Invoice"
 
 
 def _charge_failed(fact: Fact, desk: Desk) -> Iterable[Written]:

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar
 
+from billing.basis import Basis
 from billing.ids import Key, facts_pk, segment
 from billing.money import Cents
 from billing.row import Asleep
@@ -55,7 +56,7 @@ class Letter:
     `reason`, `what_to_do`: plain sentences · `retry_at`: next try of a failed charge · `cap`: limit per charge ·
     `consent_text`: the text agreed to · `announced`: a charge was announced that changes, or does not happen ·
     `recorded`, `received_on`: the practice took the money itself, that day · `left`: what of the paid bills is open ·
-    `excess`: what was paid above them.
+    `excess`: what was paid above them · `basis`: what a new bill rests on.
     """
 
     kind: NoticeKind
@@ -83,6 +84,7 @@ class Letter:
     received_on: date | None = None
     left: Cents = 0
     excess: Cents = 0
+    basis: Basis = Basis.DECIDED
 
 
 @dataclass(frozen=True)

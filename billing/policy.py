@@ -85,7 +85,6 @@ NOT_BUILT: Final = frozenset(
     {
         "amount_source",
         "overpayment",
-        "eap_programmes",
         "plan_absorbs_new",
         "til_disclosure",
         "til_text",

@@ -13,7 +13,7 @@ from typing import Final
 
 from billing.carc import OTHER_INSURANCE, is_discount
 from billing.claim import Group
-from billing.explain import Bucket, ExplainedLine, Reason
+from billing.explain import OURS, Bucket, ExplainedLine, Reason
 from billing.money import Cents
 
 
@@ -39,6 +39,8 @@ class Kind(StrEnum):
     COINSURANCE = "coinsurance"
     COPAY = "copay"
     NOT_COVERED = "not_covered"
+    EXPECTED = "expected"
+    OWN = "own"
 
 
 LABELS: Final[dict[Kind, str]] = {
@@ -52,6 +54,8 @@ LABELS: Final[dict[Kind, str]] = {
     Kind.COINSURANCE: "Coinsurance",
     Kind.COPAY: "Copay",
     Kind.NOT_COVERED: "Not covered",
+    Kind.EXPECTED: "Expected from your plan",
+    Kind.OWN: "Without a health plan",
 }
 TURNED: Final[dict[Kind, str]] = {
     Kind.DISCOUNT: "Added back by your plan",
@@ -77,6 +81,8 @@ SHARES: Final[dict[Kind, Share]] = {
     Kind.COINSURANCE: Share.YOU,
     Kind.COPAY: Share.YOU,
     Kind.NOT_COVERED: Share.YOU,
+    Kind.EXPECTED: Share.PLAN,
+    Kind.OWN: Share.YOU,
 }
 CAPITATED: Final = "24"
 """The plan pays a fixed amount for its members, so each of their claims is paid with nothing."""
@@ -91,6 +97,8 @@ COLUMNS: Final[dict[Bucket, Kind]] = {
     Bucket.NOT_COVERED: Kind.NOT_COVERED,
 }
 """What a column holds where no reason says it more exactly."""
+OUR_COLUMNS: Final[dict[Bucket, Kind]] = {Bucket.INSURANCE_PAID: Kind.EXPECTED, Bucket.NOT_COVERED: Kind.OWN}
+"""What it holds where the word is ours: nobody has decided yet, or nobody was asked."""
 
 
 @dataclass(frozen=True)
@@ -183,6 +191,8 @@ def _parts_of(line: ExplainedLine) -> Iterator[tuple[Kind, Cents, str]]:
 
 
 def _kind(reason: Reason, bucket: Bucket) -> Kind:
+    if reason.group == OURS:
+        return OUR_COLUMNS.get(bucket, COLUMNS[bucket])
     if reason.group == Group.PR:
         return COLUMNS[bucket]
     if reason.code == OTHER_INSURANCE:

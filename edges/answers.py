@@ -13,6 +13,7 @@ from billing.plan import InstalmentStatus, PlanStatus
 from billing.policy import AmountSource, AutopayDelay, OutsidePayments, Overpayment, TilDisclosure
 from billing.refund import RefundState
 from billing.review import AskedBy, ReviewStatus
+from billing.session import PaidBy
 
 
 class InputError(TypedDict):
@@ -213,12 +214,14 @@ class Account(TypedDict):
 
 
 class Hold(TypedDict):
-    """A claim result that waits for a person, and what that person does."""
+    """What waits for a person, and what that person does: a claim result, or a session that its programme does not
+    cover."""
 
     hold_id: str
     claim_id: str
     payer_claim_id: str
     client_id: str | None
+    session_id: str | None
     reason: str
     what_to_do: str
     held_at: str
@@ -229,6 +232,46 @@ class Holds(TypedDict):
     """Every open hold, the oldest first."""
 
     holds: list[Hold]
+
+
+class EapAuthorisation(TypedDict):
+    """What an employee-assistance programme granted."""
+
+    programme: str
+    authorisation: str
+    sessions_covered: int
+    valid_until: str
+
+
+class Session(TypedDict):
+    """A completed session. `covered`: whether its employee-assistance programme pays, null where there is none ·
+    `claim_id`, `invoice_id`: what bills it by now, each null until there is one."""
+
+    session_id: str
+    client_id: str
+    provider_id: str
+    completed_at: str
+    kind: PaidBy
+    rate: int
+    procedure: str | None
+    diagnoses: list[str]
+    eap: EapAuthorisation | None
+    good_faith_estimate: int | None
+    covered: bool | None
+    claim_id: str | None
+    invoice_id: str | None
+
+
+class Eligibility(TypedDict):
+    """The eligibility check in force."""
+
+    client_id: str
+    payer_id: str
+    checked_at: str
+    copay: int
+    coinsurance_bp: int
+    deductible_remaining: int
+    out_of_pocket_remaining: int | None
 
 
 class Health(TypedDict):

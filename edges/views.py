@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from billing.account import Account, Books, Contact
 from billing.claim_state import Hold, Submission
+from billing.eap import NotCovered
 from billing.explain import ExplainedLine
 from billing.gates import Gate
 from billing.invoice import Invoice, Source, Status
@@ -42,6 +43,10 @@ NEXT_STEP: Final[dict[str, str]] = {
     "which one stands.",
     Gate.CHARGE_DIFFERS: "Charge, payer or currency are not those of the claim as it was submitted. Compare the two "
     "and ask the payer which claim it decided.",
+    NotCovered.USED_UP: "The employee-assistance programme covers no more sessions of this authorisation. Ask it for "
+    "more, or decide whether the client pays.",
+    NotCovered.EXPIRED: "The session took place after the last day of its authorisation. Ask the programme to extend "
+    "it, or decide whether the client pays.",
     Gate.NEEDS_REVIEW: "A person must decide whether the patient owes this amount. Check the reason with the payer; "
     "nothing is billed until then.",
     "other_payer_pending": "The other payer has not answered for 45 days. Ask it for its decision.",
@@ -98,6 +103,7 @@ def holds(rows: Iterable[Hold]) -> "answers.Holds":
                 "claim_id": row.claim_id,
                 "payer_claim_id": row.payer_claim_id,
                 "client_id": row.client or None,
+                "session_id": row.session_id or None,
                 "reason": row.reason,
                 "what_to_do": NEXT_STEP[row.reason],
                 "held_at": instant(row.held_at),

@@ -1,6 +1,7 @@
 """Turn claim results into invoices, nothing owed, waits or holds; and let invoices age.
 
 ClaimResultReceived -> judge it           ClaimSubmitted -> judge again what waited for this claim
+SessionCompleted    -> bill it (sessions.py)
 pending (wake)      -> hold what waited 45 days           past_due (wake) -> the payment window has ended
 """
 
@@ -17,6 +18,8 @@ from billing.invoice import Invoice
 from billing.issuing import age, hold, hold_id, issue, nothing_owed, wait
 from billing.policy import Practice
 from billing.ports import Delete, Store, Write
+from billing.session import Session
+from functions.issue_invoice import sessions
 
 OTHER_PAYER_PENDING = "other_payer_pending"
 """The hold of a claim whose other payer did not answer in 45 days (LAW-4)."""
@@ -31,6 +34,8 @@ def run(message: Message, *, store: Store, now: datetime) -> None:
                 store.commit(*_decide(store, claim, received, now))
         case FactKind.CLAIM_SUBMITTED, Submission() as submission:
             _judge_again(store, submission, now)
+        case FactKind.SESSION_COMPLETED, Session() as session:
+            sessions.bill(store, session, now)
         case WakeKind.PENDING, ClaimState() as state:
             _stop_waiting(store, state, now)
         case WakeKind.PAST_DUE, Invoice() as invoice:

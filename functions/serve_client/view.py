@@ -10,6 +10,7 @@ from typing import Final
 
 from billing.account import Books
 from billing.autopay import CONSENT_TEXT, CONSENT_VERSION, cap_of
+from billing.basis import Basis, basis_of
 from billing.dispute import DisputeState
 from billing.explain import ExplainedLine
 from billing.invoice import Invoice, Source, Status
@@ -40,6 +41,11 @@ NO_DETAILS: Final[Mapping[Source, str]] = {
     Source.PLAN_REMAINDER: OF_A_PLAN,
 }
 """What stands under Details where no lines explain a bill."""
+ABOUT_A_SESSION: Final = frozenset({Source.CLAIM, Source.SESSION, Source.ESTIMATE})
+"""What a bill comes from that is named by its day and by who was seen."""
+ESTIMATE_NOTE: Final = (
+    "This is an estimate: your health plan has not decided yet. When it has, we correct this bill by the difference."
+)
 
 DROPPED_WORDS: Final[Mapping[Status, str]] = {Status.VOID: "cancelled", Status.WRITTEN_OFF: "no longer asked for"}
 
@@ -193,7 +199,7 @@ def overview(
         front=front,
         bills=tuple(one for one in bills if one is not front),
         count=len(bills),
-        decided=any(one.source is Source.CLAIM for one in unpaid),
+        decided=any(one.source in ABOUT_A_SESSION and basis_of(one) is Basis.DECIDED for one in unpaid),
         pay_all=pay_all,
         total=sum(one.open_amount for one in unpaid),
         online=practice.online_payments,
@@ -257,9 +263,9 @@ def _bill(invoice: Invoice, books: Books, lines: Sequence[ExplainedLine], provid
     announced = invoice.charge_at is not None and not charging and not invoice.in_review
     return Bill(
         invoice_id=invoice.invoice_id,
-        title=_title(invoice, books),
+        title=_title(invoice, books, lines),
         on=_day(invoice),
-        provider=providers.get(invoice.provider, "") if invoice.source is Source.CLAIM else "",
+        provider=providers.get(invoice.provider, "") if invoice.source in ABOUT_A_SESSION else "",
         amount=invoice.open_amount,
         already_paid=invoice.amount - invoice.open_amount,
         mark=mark,
@@ -295,16 +301,21 @@ def _note(invoice: Invoice, books: Books) -> str:
     if invoice.disputed_back:
         return "Your bank took an earlier payment of this bill back."
     upheld = any(one.status is ReviewStatus.UPHELD for one in books.reviews_of(invoice.invoice_id))
-    return "We checked this amount for you: it stands." if upheld else ""
+    if upheld:
+        return "We checked this amount for you: it stands."
+    return ESTIMATE_NOTE if invoice.estimated else ""
 
 
 def _day(invoice: Invoice) -> date | None:
-    """The day by which a bill is named; one of a plan has a title instead."""
-    return invoice.service_date if invoice.source is Source.CLAIM else None
+    """The day by which a bill is named; one of a plan, or by hand, has a title instead."""
+    return invoice.service_date if invoice.source in ABOUT_A_SESSION else None
 
 
-def _title(invoice: Invoice, books: Books) -> str:
-    """What a bill without a day of its own is called."""
+def _title(invoice: Invoice, books: Books, lines: Sequence[ExplainedLine] = ()) -> str:
+    """What a bill without a day of its own is called: one by hand as the provider describes it."""
+    if invoice.source is Source.BY_HAND:
+        described = (reason.sentence for line in lines for reason in line.reasons)
+        return next(described, "Bill from your provider")
     if invoice.source is Source.PLAN:
         plan = books.plan(invoice.plan_id)
         return f"Instalment {invoice.ordinal + 1}" + (f" of {len(plan.instalments)}" if plan else "")

@@ -3,54 +3,18 @@
 The router, the OpenAPI document and the tests read this one table.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any, Final
 
 from billing.claim_state import Submission
-from billing.ports import Refused, Store
+from billing.ports import Refused
 from edges import answers, views
 from edges.inbound.client import ClientIn, SubmittedClaimIn
-from edges.inbound.fields import Request as Body
 from edges.inbound.practice import PolicyIn, PracticeIn, ProviderIn
 from edges.policy_view import policies
 from edges.receipts import read_receipt
-from functions.serve_practice import flow
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request that may do what it asks. `params` are the parts of the path; the practice is the key's own, and
-    `key_id` is what people call that key."""
-
-    practice: str
-    params: Mapping[str, str]
-    store: Store
-    now: datetime
-    key_id: str = ""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the call shows."""
-
-    status: int
-    body: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Route:
-    """`scopes`: an API key with any of them may call; none: no key is asked for. `refuses`: statuses of Refused."""
-
-    method: str
-    path: str
-    summary: str
-    act: Callable[..., Answer]
-    scopes: tuple[str, ...]
-    answers: Mapping[int, Any]
-    takes: type[Body] | None = None
-    refuses: tuple[int, ...] = field(default=())
+from functions.serve_practice import care, flow
+from functions.serve_practice.route import Answer, Call, Route
 
 
 def put_client(call: Call, given: ClientIn) -> Answer:
@@ -202,6 +166,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         scopes=("practice",),
         answers={200: answers.Holds},
     ),
+    *care.ROUTES,
     Route("GET", "/v1/openapi.json", "This document", show_openapi, scopes=(), answers={200: dict[str, Any]}),
     Route("GET", "/health", "Whether the service answers", show_health, scopes=(), answers={200: answers.Health}),
 )

@@ -11,10 +11,10 @@ from edges.aws import client
 from edges.clock import Clock
 from edges.http import Request, Response, problem, respond
 from edges.inbound.body import parse
-from edges.inbound.door import answered, authenticate_any
+from edges.inbound.door import answered, authenticate_any, idempotency_key
 from edges.settings import Settings
 from edges.store import DynamoStore
-from functions.serve_practice.calls import Call
+from functions.serve_practice.route import Call
 from functions.serve_practice.router import NoSuchPath, WrongMethod, find
 
 
@@ -41,8 +41,10 @@ def serve(request: Request, *, store: Store, now: datetime) -> Response:
         detail = f"This path is served by {allowed}."
         return problem(405, "Method Not Allowed", detail, headers={"allow": allowed})
     route = found.route
-    key = authenticate_any(request, store, route.scopes) if route.scopes else None
-    call = Call(key.practice if key else "", found.params, store, now, key.key_id if key else "")
+    api_key = authenticate_any(request, store, route.scopes) if route.scopes else None
+    practice, key_id, sender = (api_key.practice, api_key.key_id, api_key.secret_hash) if api_key else ("", "", "")
+    again = idempotency_key(request) if route.keyed else ""
+    call = Call(practice, found.params, store, now, key_id, sender, again)
     given = (parse(route.takes, request.body, request.content_type),) if route.takes else ()
     answer = route.act(call, *given)
     return respond(answer.status, answer.body)

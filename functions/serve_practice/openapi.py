@@ -20,7 +20,8 @@ from edges.inbound.fields import ID_PATTERN, INVOICE_ID_PATTERN, REVIEW_ID_PATTE
 from edges.inbound.invoice_change import PaymentIn, RefundIn, VoidIn, WriteOffIn
 from edges.inbound.plan_request import PlanIn
 from edges.inbound.review import DecisionIn, ReviewIn
-from functions.serve_practice.calls import ELSEWHERE, ROUTES, Route
+from functions.serve_practice.calls import ELSEWHERE, ROUTES
+from functions.serve_practice.route import Route
 
 Json = dict[str, Any]
 
@@ -117,6 +118,8 @@ def _of_route(route: Route) -> Json:
     operation = _operation(route.summary, route.act.__name__, route.path, route.scopes, route.answers, problems)
     if route.takes:
         operation["requestBody"] = {"required": True, "content": _json(_ref(route.takes))}
+    if route.keyed:
+        operation.setdefault("parameters", []).append(_key_parameter(required=False))
     return operation
 
 

@@ -6,7 +6,8 @@ from typing import Final
 
 from edges.inbound.bad_input import BadInput
 from edges.inbound.fields import ID_PATTERN
-from functions.serve_practice.calls import ELSEWHERE, ROUTES, Route
+from functions.serve_practice.calls import ELSEWHERE, ROUTES
+from functions.serve_practice.route import Route
 
 _ID: Final = re.compile(ID_PATTERN)
 

@@ -174,10 +174,23 @@ def test_a_practice_that_switched_online_payment_off_charges_nobody() -> None:
 
 
 def test_every_reason_is_shown_by_a_test() -> None:
-    """The bounce's is given by receive_mail_events, the network's is shown below."""
+    """The bounce's is given by receive_mail_events, the network's and the good-faith estimate's are shown below."""
     shown = {reason for reason, _, _ in NO} | {NoCharge.CARD_NETWORK_LIMIT, NoCharge.NOTICE_BOUNCED}
+    shown.add(NoCharge.ABOVE_GOOD_FAITH_ESTIMATE)
     shown.add(NoCharge.ONLINE_PAYMENTS_OFF)
     assert shown == set(NoCharge)
+
+
+def test_law_5_self_pay_far_above_its_estimate_is_neither_announced_nor_charged() -> None:
+    due = announced(45000, "inv_1", good_faith_estimate=25000)
+    other = invoice(30000, "inv_2", good_faith_estimate=10000)
+    assert why_not(books(due, other), due, PRACTICE, NOW) is NoCharge.ABOVE_GOOD_FAITH_ESTIMATE
+    assert announcement(books(due, other), other, PRACTICE) is Announcement.FAR_ABOVE_ESTIMATE
+    given_up = replace(other, written_off=1)
+    assert why_not(books(due, given_up), due, PRACTICE, NOW) is None
+    assert announcement(books(due, replace(other, void=True)), due, PRACTICE) is Announcement.CHARGE
+    free = invoice(6250, "inv_3")
+    assert announcement(books(due, other, free), free, PRACTICE) is Announcement.CHARGE
 
 
 def instalment(**changes: Any) -> tuple[Plan, Invoice]:

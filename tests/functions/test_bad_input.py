@@ -41,6 +41,31 @@ PRACTICE = {
     "phone": "+13105550100",
     "email": "desk@riverbend.example",
 }
+SESSION = {
+    "session_id": "s1",
+    "client_id": "ana",
+    "provider_id": "dr_lee",
+    "completed_at": "2026-11-20T08:00:00-08:00",
+    "kind": "eap",
+    "rate": 150_00,
+    "procedure": "90834",
+    "diagnoses": [],
+    "eap": {
+        "programme": "Optum Live & Work Well",
+        "authorisation": "AUTH-7",
+        "sessions_covered": 3,
+        "valid_until": "2026-12-31",
+    },
+}
+ELIGIBILITY = {
+    "payer_id": "87726",
+    "checked_at": "2026-11-18T09:00:00-08:00",
+    "copay": 25_00,
+    "coinsurance_bp": 2000,
+    "deductible_remaining": 100_00,
+    "out_of_pocket_remaining": None,
+}
+BY_HAND = {"client_id": "ana", "amount": 75_00, "description": "Late cancellation"}
 INVOICE = invoice_id("riverbend", "ana", "claim", "KB1")
 CHANGES: dict[str, dict[str, Any]] = {
     "void": {"reason": "Billed to the wrong client"},
@@ -73,6 +98,9 @@ TAKING = (
     Taking("PUT", "/v1/practices/riverbend/policies", "practice", {"default_cap": 200_00}),
     Taking("PUT", "/v1/providers/dr_lee", "practice", {"name": "Dr. Lee", "email": "lee@riverbend.example"}),
     Taking("POST", "/v1/claims", "practice", CLAIM),
+    Taking("PUT", "/v1/clients/ana/eligibility", "practice", ELIGIBILITY),
+    Taking("POST", "/v1/sessions", "practice", SESSION),
+    Taking("POST", "/v1/invoices", "practice", BY_HAND),
     Taking("POST", "/v1/clients/ana/plans", "practice", {"weeks": 4, "start_on": "2026-11-20"}),
     Taking("POST", "/v1/claim-results", "claims", RESULT, 4_000_000),
     *(
@@ -86,6 +114,8 @@ TAKING = (
 )
 SHOWING = (
     ("/v1/clients/ana/account", "practice"),
+    ("/v1/clients/ana/eligibility", "practice"),
+    ("/v1/sessions/s1", "practice"),
     ("/v1/practices/riverbend/policies", "practice"),
     ("/v1/receipts/rcp_1", "practice"),
     ("/v1/receipts/rcp_1", "claims"),

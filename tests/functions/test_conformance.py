@@ -29,10 +29,12 @@ from billing.payment import Attempt, AttemptKind, AttemptState, Part
 from billing.policy import OutsidePayments, Policy
 from billing.ports import Insert, Update
 from billing.review import AskedBy, Review, review_id
+from edges.inbound.session import EligibilityIn, SessionIn
 from functions.serve_practice.openapi import document
 from tests.billing.examples import ENROLLED, NOW, PRACTICE, VISA, invoice
 from tests.functions.api import KEYS, Api, api_event
-from tests.functions.test_bad_input import TAKING
+from tests.functions.test_bad_input import ELIGIBILITY, TAKING
+from tests.functions.test_bad_input import SESSION as TOLD
 
 CHECKS = [
     not_a_server_error,
@@ -66,7 +68,10 @@ ASKED = Review(
     "riverbend", "ana", review_id("riverbend", "ana", PAID.invoice_id, 0), 1, PAID.invoice_id, NOW, AskedBy.STAFF, 1
 )
 QUESTIONED = replace(PAID, reviews=(ASKED.review_id,))
+CHECK = EligibilityIn.model_validate(ELIGIBILITY).record(INVOICE.practice, INVOICE.client)
+SESSION = SessionIn.model_validate(TOLD | {"session_id": "told"}).record(INVOICE.practice, NOW)
 KNOWN = {
+    "session_id": "told",
     "client_id": INVOICE.client,
     "invoice_id": INVOICE.invoice_id,
     "practice_id": INVOICE.practice,
@@ -79,7 +84,9 @@ def _app(environ: dict[str, Any], start_response: Callable[..., object]) -> Iter
     """The JSON API of a practice with one client, who has an open and a paid invoice, as WSGI; new at each call."""
     api = Api()
     recording = replace(PRACTICE, version=2, policy=replace(Policy(), outside_payments=OutsidePayments.RECORDED))
-    api.store.commit(Update(recording), *map(Insert, (ENROLLED, VISA, INVOICE, QUESTIONED, PAYMENT, ASKED)))
+    api.store.commit(
+        Update(recording), *map(Insert, (ENROLLED, VISA, INVOICE, QUESTIONED, PAYMENT, ASKED, CHECK, SESSION))
+    )
     sent = {name[5:].replace("_", "-").lower(): text for name, text in environ.items() if name.startswith("HTTP_")}
     size = int(environ.get("CONTENT_LENGTH") or 0)
     reply = api.answers(

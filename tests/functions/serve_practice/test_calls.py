@@ -146,6 +146,7 @@ def test_open_holds_are_listed_with_what_to_do(api: Api) -> None:
                 "claim_id": "KB1",
                 "payer_claim_id": "ICN1",
                 "client_id": None,
+                "session_id": None,
                 "reason": "unmatched_claim",
                 "what_to_do": "We have no claim of this id. Submit the claim: the result is then looked at again.",
                 "held_at": "2026-11-20T17:00:00Z",
