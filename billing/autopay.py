@@ -143,12 +143,14 @@ def why_not(books: Books, invoice: Invoice, practice: Practice, now: datetime) -
 
 def taken_back(books: Books, invoice: Invoice, attempt: Attempt) -> bool:
     """Whether what a charge under way relied on is gone: autopay is off, or was turned off since and is on again
-    (LAW-7, AUTO-1); the notice came back (AUTO-3); or somebody looks into the invoice (INV-7, PAY-13). What was begun
-    is then not sent any more, and nothing is tried again."""
+    (LAW-7, AUTO-1); the notice came back (AUTO-3); less is owed by now (INV-3); or somebody looks into the invoice
+    (INV-7, PAY-13). What was begun is then not sent any more, and nothing is tried again."""
     off_at = books.account.turned_off_at
     said_no = not books.account.autopay or (off_at is not None and attempt.started_at <= off_at)
     plan = books.plan(invoice.plan_id)
     noticed_at = (plan.notice_at if plan else None) or invoice.notice_at
+    if attempt.amount > invoice.open_amount:
+        return True
     return said_no or invoice.in_review or invoice.charged_by_click_only or noticed_at is None
 
 

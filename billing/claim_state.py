@@ -15,6 +15,7 @@ from billing.ids import Key, claim_pk, holds_pk, receipt_pk, segment
 from billing.invoice import due_text
 from billing.money import Cents
 from billing.row import Asleep
+from billing.standing import Decision
 from billing.transaction import Transaction
 
 
@@ -69,7 +70,8 @@ def claim_state_key(practice: str, claim_id: str) -> Key:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one result. `outcome`: accepted | held; `now`: invoiced | nothing_owed | pending | held."""
+    """What became of one result: its `gates.Outcome`, and where it stands by now (`gates.Now`). `to_claim`,
+    `to_result`: of a rematched one, the claim it is about and what it is called there."""
 
     result: str
     outcome: str
@@ -77,12 +79,18 @@ class Verdict:
     now: str
     invoice_id: str = ""
     amount: Cents = 0
+    to_claim: str = ""
+    to_result: str = ""
 
 
 @dataclass(frozen=True)
 class ClaimState:
-    """The verdicts on a claim's results, in the order they were given. `pending_until`: when waiting for another payer
-    ends (LAW-4)."""
+    """The verdicts on a claim's results, in the order they were given.
+
+    `pending_until`: when waiting for another payer ends (LAW-4); `waited`: it has ended · `decisions`: what people
+    decided about results that were held · `answer`: the result that decides, "" while none does · `invoices`: what
+    bills the claim, an estimate first, supplements last · `billed`: the patient's share that was billed last, in cents.
+    """
 
     TYPE: ClassVar[str] = "claim_state"
 
@@ -92,6 +100,11 @@ class ClaimState:
     client: str = ""
     verdicts: tuple[Verdict, ...] = ()
     pending_until: datetime | None = None
+    waited: bool = False
+    decisions: tuple[Decision, ...] = ()
+    answer: str = ""
+    invoices: tuple[str, ...] = ()
+    billed: Cents = 0
 
     @property
     def key(self) -> Key:

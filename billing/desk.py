@@ -7,7 +7,14 @@ from billing.facts import FactKind
 from billing.notice import Letter, NoticeKind
 from billing.policy import Practice, Provider
 
-FOLLOWS_WHAT_WAS_TOLD = frozenset({FactKind.INVOICE_VOIDED, FactKind.INVOICE_WRITTEN_OFF, FactKind.INVOICE_RESUMED})
+FOLLOWS_WHAT_WAS_TOLD = frozenset(
+    {
+        FactKind.INVOICE_VOIDED,
+        FactKind.INVOICE_WRITTEN_OFF,
+        FactKind.INVOICE_RESUMED,
+        FactKind.INVOICE_CORRECTED,
+    }
+)
 """Facts whose mail depends on whether the client had one of the invoice before: who never heard of it needs no news of
 its end, and who had the bill needs it no second time."""
 

@@ -14,6 +14,7 @@ from billing.dispute import Dispute
 from billing.facts import Fact, FactKind
 from billing.ids import Key
 from billing.invoice import Invoice
+from billing.invoice_lines import InvoiceLines
 from billing.ledger import Entry
 from billing.payment import Attempt, Card
 from billing.plan import Plan
@@ -39,7 +40,7 @@ class Draft:
     def __post_init__(self) -> None:
         self._versions: dict[Key, int] = {}
         self._rows: dict[Key, Row] = {}
-        self._fresh: dict[Key, Row | Consent] = {}
+        self._fresh: dict[Key, Row | Consent | InvoiceLines] = {}
         self._facts: list[Fact] = []
         self._checks: dict[Key, Row] = {}
 
@@ -54,11 +55,11 @@ class Draft:
             self._rows[key] = row
         self._follow(row)
 
-    def insert(self, row: Row | Consent) -> None:
+    def insert(self, row: Row | Consent | InvoiceLines) -> None:
         """A row that does not exist yet, at version 1."""
         assert row.version == 1, f"a new row starts at version 1, not {row.version}"
         self._fresh[row.key] = row
-        if not isinstance(row, Consent):
+        if not isinstance(row, Consent | InvoiceLines):
             self._follow(row)
 
     def rely_on(self, row: Row) -> None:

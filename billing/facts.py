@@ -38,6 +38,7 @@ class FactKind(StrEnum):
     # Facts of a client
     CLAIM_HELD = "ClaimHeld"
     CLAIM_PENDING = "ClaimPending"
+    CLAIM_ANSWERED = "ClaimAnswered"
     NOTHING_OWED = "NothingOwed"
     SESSION_COVERED = "SessionCovered"
     SESSION_HELD = "SessionHeld"
@@ -66,9 +67,12 @@ class FactKind(StrEnum):
     INSTALMENT_ISSUED = "InstalmentIssued"
     PLAN_COMPLETED = "PlanCompleted"
     PLAN_BROKEN = "PlanBroken"
+    PLAN_ENDED = "PlanEnded"
     REFUND_STARTED = "RefundStarted"
     REFUND_POSTED = "RefundPosted"
     REFUND_FAILED = "RefundFailed"
+    INVOICE_CORRECTED = "InvoiceCorrected"
+    CREDIT_APPLIED = "CreditApplied"
     INVOICE_VOIDED = "InvoiceVoided"
     INVOICE_WRITTEN_OFF = "InvoiceWrittenOff"
     DISPUTE_OPENED = "DisputeOpened"
@@ -103,6 +107,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     FactKind.POLICY_CHANGED: (),
     FactKind.CLAIM_HELD: (),
     FactKind.CLAIM_PENDING: (),
+    FactKind.CLAIM_ANSWERED: (),
     FactKind.NOTHING_OWED: ("send_email",),
     FactKind.SESSION_COVERED: (),
     FactKind.SESSION_HELD: (),
@@ -131,9 +136,12 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     FactKind.INSTALMENT_ISSUED: ("send_email",),
     FactKind.PLAN_COMPLETED: (),
     FactKind.PLAN_BROKEN: ("send_email",),
+    FactKind.PLAN_ENDED: (),
     FactKind.REFUND_STARTED: ("pay_back",),
     FactKind.REFUND_POSTED: ("send_email",),
     FactKind.REFUND_FAILED: ("send_email",),
+    FactKind.INVOICE_CORRECTED: ("send_email",),
+    FactKind.CREDIT_APPLIED: ("send_email",),
     FactKind.INVOICE_VOIDED: ("send_email",),
     FactKind.INVOICE_WRITTEN_OFF: ("send_email",),
     FactKind.DISPUTE_OPENED: ("send_email",),

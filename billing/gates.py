@@ -1,28 +1,28 @@
 """Whether a claim result may be billed: the gates every result passes, in a fixed order, before a patient hears of it.
 
 The first gate that fails names the hold. A held result is never guessed and never dropped: a person looks at it, and
-the other results of its file go on. The gates read only what the payer sent, what was submitted, and what was judged
-before, so the same result always meets the same judgement.
+the other results of its file go on. What the other results of the same claim say about it is worked out in
+`billing/standing.py`; the gates read that, what the payer sent and what was submitted.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from billing.carc import CARCS, Action
-from billing.claim import FORWARDED, ClaimResult, ClaimStatus, Group, SubmittedClaim
+from billing.claim import ClaimResult, ClaimStatus, Group, SubmittedClaim
 
 KNOWN_GROUPS: Final = frozenset(group.value for group in Group)
 
 
 class Outcome(StrEnum):
-    """What the gates say of a result."""
+    """What was decided about a result."""
 
     ACCEPTED = "accepted"
     HELD = "held"
-    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
 
 
 class Gate(StrEnum):
@@ -41,81 +41,45 @@ class Gate(StrEnum):
     NEEDS_REVIEW = "needs_review"
 
 
-class Now(StrEnum):
-    """What a result that was just judged asks for."""
+OTHER_PAYER_PENDING: Final = "other_payer_pending"
+"""The hold of a claim whose other payer did not answer in 45 days (LAW-4): a matter of time, not of a gate."""
 
-    TO_BILL = "to_bill"
+
+class Now(StrEnum):
+    """Where a result stands. `adjusted`: it changed what was billed before, or was itself taken back; `rejected`: a
+    person put it aside; `rematched`: a person said which claim it is about, and it stands there."""
+
+    INVOICED = "invoiced"
+    ADJUSTED = "adjusted"
     NOTHING_OWED = "nothing_owed"
     PENDING = "pending"
     HELD = "held"
-
-
-@dataclass(frozen=True)
-class Earlier:
-    """A result of the same claim id that was judged before: its outcome then and its state now (`invoiced`, …)."""
-
-    result: ClaimResult
-    outcome: str
-    now: str
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What to do with a result.
-
-    `reason` is the gate that failed, or "". `now` is a `Now`; of a duplicate it is the state of the result it repeats.
-    `patient_responsibility` in cents is what an invoice is for when `now` is `to_bill`. `may_announce_nothing_owed`:
-    the client may be told so (INV-1). `invoiced_claim_in_question`: the claim has an invoice that this result
-    contradicts; its charge and reminders must stop until a person has looked.
-    """
-
-    outcome: str
-    reason: str
-    now: str
-    patient_responsibility: int
-    may_announce_nothing_owed: bool
-    invoiced_claim_in_question: bool
+    REJECTED = "rejected"
+    REMATCHED = "rematched"
 
 
 @dataclass(frozen=True)
 class Case:
-    """Everything the gates may look at for one result."""
+    """Everything the gates may look at for one result.
+
+    `submitted`: the claim of that id as it was sent to the payer, or None · `has_original`: of a reversal, whether
+    there is exactly what it takes back · `contradicted`: the payer said something else under the same name, and has
+    not taken that back · `answered`: another result already stands as this payer's answer · `accept_test_files`,
+    `bill_reviewable`: the practice's choices.
+    """
 
     result: ClaimResult
     submitted: SubmittedClaim | None
-    earlier: tuple[Earlier, ...]
+    has_original: bool
+    contradicted: bool
+    answered: bool
     accept_test_files: bool
     bill_reviewable: bool
 
 
-def judge(
-    result: ClaimResult,
-    *,
-    submitted: SubmittedClaim | None,
-    earlier: Sequence[Earlier],
-    accept_test_files: bool,
-    bill_reviewable: bool,
-) -> Judgement:
-    """Decide what becomes of `result` (INV-1, LAW-3, LAW-4).
-
-    `submitted` is the claim of that id as it was sent to the payer, or None. `earlier` are the results of that id
-    judged before, oldest first, without this one. `bill_reviewable` is the practice's choice to bill the reasons our
-    table marks `bill_review`.
-    """
-    key = result.result_key()
-    repeated = next((seen for seen in earlier if seen.result.result_key() == key), None)
-    owed = result.patient_responsibility
-    if repeated is not None:
-        return Judgement(Outcome.DUPLICATE, "", repeated.now, owed, False, False)
-    case = Case(result, submitted, tuple(earlier), accept_test_files, bill_reviewable)
-    failed = next((gate for gate, fails in GATES if fails(case)), None)
-    if failed is not None:
-        return Judgement(Outcome.HELD, failed, Now.HELD, owed, False, _questions_an_invoice(case))
-    if _another_payer_is_pending(case):
-        return Judgement(Outcome.ACCEPTED, "", Now.PENDING, owed, False, False)
-    if owed > 0:
-        return Judgement(Outcome.ACCEPTED, "", Now.TO_BILL, owed, False, False)
-    return Judgement(Outcome.ACCEPTED, "", Now.NOTHING_OWED, 0, _is_settled(result), False)
+def first_failed(case: Case) -> Gate | None:
+    """The gate that holds this result, or None where it passes them all (INV-1, LAW-3)."""
+    return next((gate for gate, fails in GATES if fails(case)), None)
 
 
 def is_duplicate_denial(result: ClaimResult) -> bool:
@@ -133,9 +97,7 @@ def _status_is_not_billable(case: Case) -> bool:
 
 
 def _reversal_has_no_original(case: Case) -> bool:
-    if case.result.status is not ClaimStatus.REVERSAL:
-        return False
-    return not any(_takes_back(case.result, seen.result) for seen in case.earlier)
+    return case.result.status is ClaimStatus.REVERSAL and not case.has_original
 
 
 def _is_out_of_balance(case: Case) -> bool:
@@ -175,15 +137,7 @@ def _claim_is_not_ours(case: Case) -> bool:
 
 
 def _contradicts_an_earlier_one(case: Case) -> bool:
-    """Same payer, claims and status, other content, and no reversal came in between."""
-    key = case.result.same_claim_key()
-    contradicted = False
-    for seen in case.earlier:
-        if seen.result.same_claim_key() == key:
-            contradicted = True
-        elif seen.result.status is ClaimStatus.REVERSAL and seen.result.payer_claim_id == case.result.payer_claim_id:
-            contradicted = False
-    return contradicted
+    return case.contradicted
 
 
 def _is_not_what_was_submitted(case: Case) -> bool:
@@ -199,21 +153,11 @@ def _is_not_what_was_submitted(case: Case) -> bool:
 
 
 def _needs_a_person(case: Case) -> bool:
-    """What no rule decides: reversals, a second answer, an impossible share, a reason we do not bill unasked.
-
-    A reversal may arrive before what it takes back, from another file or another worker: whatever follows a reversal
-    waits for a person too, or the outcome would depend on the order.
-    """
+    """What no rule decides: a second answer, an impossible share, a reason we do not bill unasked."""
     result = case.result
-    if is_duplicate_denial(result):
+    if is_duplicate_denial(result) or result.status is ClaimStatus.REVERSAL:
         return False
-    if result.status is ClaimStatus.REVERSAL:
-        return True
-    if any(_counts(seen) and not _waits_for(seen, result) for seen in case.earlier):
-        return True
-    if any(seen.result.status is ClaimStatus.REVERSAL and seen.result.test == result.test for seen in case.earlier):
-        return True
-    if not 0 <= result.patient_responsibility <= result.charged:
+    if case.answered or not 0 <= result.patient_responsibility <= result.charged:
         return True
     billable = {Action.BILL, Action.BILL_REVIEW} if case.bill_reviewable else {Action.BILL}
     return any(
@@ -239,18 +183,7 @@ GATES: Final[tuple[tuple[Gate, Callable[[Case], bool]], ...]] = (
 """Each gate with the question whose yes holds the result. The order is a promise: the first one names the hold."""
 
 
-def _counts(seen: Earlier) -> bool:
-    """Whether an earlier result stands as this claim's answer: accepted, or billed by a person who released it."""
-    answered = seen.outcome == Outcome.ACCEPTED or seen.now in ("invoiced", "adjusted", "nothing_owed")
-    return answered and not is_duplicate_denial(seen.result)
-
-
-def _waits_for(seen: Earlier, result: ClaimResult) -> bool:
-    """Whether the earlier result only waits for another payer, and this is another payer's answer (LAW-4)."""
-    return seen.now == Now.PENDING and set(seen.result.payer_ids).isdisjoint(result.payer_ids)
-
-
-def _takes_back(reversal: ClaimResult, original: ClaimResult) -> bool:
+def takes_back(reversal: ClaimResult, original: ClaimResult) -> bool:
     """Whether `reversal` is exactly minus `original`, in amounts and per code, for the same payer and its claim id."""
     return (
         original.status is not ClaimStatus.REVERSAL
@@ -268,31 +201,17 @@ def _by_code(result: ClaimResult, sign: int) -> dict[tuple[str, str], int]:
     return {code: amount for code, amount in totals.items() if amount}
 
 
-def _questions_an_invoice(case: Case) -> bool:
-    """A held second answer stops an invoice's charge; a rehearsal or a preview of benefits is no answer at all."""
-    if _is_a_rehearsal(case) or case.result.status is ClaimStatus.PREDETERMINATION:
-        return False
-    return any(seen.now in ("invoiced", "adjusted") for seen in case.earlier)
-
-
-def _another_payer_is_pending(case: Case) -> bool:
-    """LAW-4: the claim was forwarded, or the second payer on file has not answered and this is not its answer."""
-    result, submitted = case.result, case.submitted
-    if is_duplicate_denial(result):
-        return False
-    if result.status in FORWARDED:
-        return True
-    if result.status in (ClaimStatus.PROCESSED_SECONDARY, ClaimStatus.PROCESSED_TERTIARY):
-        return False
-    second = submitted.secondary_payer_id if submitted else ""
-    return bool(second) and second not in result.payer_ids
+def is_an_answer(result: ClaimResult, accept_test_files: bool) -> bool:
+    """Whether a result says anything about what is owed: a rehearsal or a preview of benefits does not, and puts no
+    invoice in question."""
+    return result.status is not ClaimStatus.PREDETERMINATION and (accept_test_files or not result.test)
 
 
 FOLLOW_UP: Final = frozenset({Action.REVIEW, Action.HOLD, Action.HOLD_CONTACT, Action.REFUND_CHECK})
 """What someone will act on: another result may follow."""
 
 
-def _is_settled(result: ClaimResult) -> bool:
+def is_settled(result: ClaimResult) -> bool:
     """INV-1: nothing is owed and nothing can follow, because the payer paid or the rest is purely contractual."""
     adjustments = result.all_adjustments
     if any(action in FOLLOW_UP for action in _actions(result)):

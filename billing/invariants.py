@@ -147,7 +147,7 @@ def _by_rows(books: Books) -> dict[tuple[str, str], Cents]:
 
 def _open_amount(invoice: Invoice) -> Cents:
     taken = invoice.paid + invoice.credited + invoice.written_off + invoice.moved
-    return invoice.amount - taken + invoice.disputed_back
+    return invoice.amount + invoice.corrected - taken + invoice.disputed_back
 
 
 def _shares_add_up(books: Books) -> Iterator[Broken]:
@@ -188,16 +188,19 @@ def charges_were_allowed(
         if attempt.channel is AttemptKind.AUTOPAY and (since is None or attempt.started_at >= since):
             yield from _charge_was_allowed(attempt, rows, practice)
     for invoice in rows.books.invoices:
-        most = invoice.amount + invoice.disputed_back  # what a lost dispute took is paid again
+        most = invoice.amount + invoice.corrected + invoice.disputed_back  # what a lost dispute took is paid again
         if paid[invoice.invoice_id] > most:
             yield Broken(3, invoice.key.sk, f"{paid[invoice.invoice_id]} paid of {most}")
 
 
-def nothing_taken_in_excess(books: Books) -> Iterator[Broken]:
-    """3: no payment took more than was owed. Asked where everything is watched; at night an excess is on its way back
-    already, and no news."""
-    for attempt in books.attempts:
-        if attempt.state is AttemptState.POSTED and attempt.excess:
+def nothing_taken_in_excess(rows: AccountRows) -> Iterator[Broken]:
+    """3: no payment took more than was owed when it began. Asked where everything is watched; at night an excess is on
+    its way back already, and no news."""
+    corrected = [f for f in rows.facts if f.kind == FactKind.INVOICE_CORRECTED]
+    for attempt in rows.books.attempts:
+        paid_for = {part.invoice_id for part in attempt.parts}
+        meanwhile = any(f.at >= attempt.started_at and f.data["invoice_id"] in paid_for for f in corrected)
+        if attempt.state is AttemptState.POSTED and attempt.excess and not meanwhile:
             yield Broken(3, attempt.attempt_id, f"took {attempt.excess} more than was owed")
 
 
@@ -211,7 +214,7 @@ def nothing_goes_back_twice(books: Books) -> Iterator[Broken]:
         ours = sum(
             r.amount for r in refunds if r.state is not RefundState.FAILED and r.cause is not RefundCause.AT_STRIPE
         )
-        received = sum(part.amount for part in payment.paid_parts) + payment.excess
+        received = sum(part.amount for part in payment.paid_parts) + payment.excess + payment.released
         if payment.state is not AttemptState.POSTED and refunds:
             yield Broken(3, payment.attempt_id, "was never paid, and has refunds")
         elif max(gone, ours) + reopened > received:
@@ -289,7 +292,7 @@ def instalments_sum(books: Books) -> Iterator[Broken]:
             yield Broken(5, plan.key.sk, f"instalments sum to {plan.total}, it covers {covered}")
         for instalment in plan.instalments:
             invoice = books.invoice(instalment.invoice_id)
-            if instalment.invoice_id and (invoice is None or invoice.amount != instalment.amount):
+            if instalment.invoice_id and (invoice is None or invoice.amount + invoice.corrected != instalment.amount):
                 yield Broken(5, plan.key.sk, f"instalment {instalment.invoice_id} is not an invoice of its amount")
 
 
@@ -297,7 +300,7 @@ def claim_results_end_once(
     results: Iterable[ReceivedResult], state: ClaimState | None, holds: Collection[Hold], *, concluded: bool
 ) -> Iterator[Broken]:
     """6: each result of a claim has at most one verdict, and exactly one where all work is done (`concluded`); a held
-    one stands in the holds and no other does; at most one invoice came of the claim."""
+    one stands in the holds and no other does."""
     verdicts = state.verdicts if state else ()
     given = Counter(v.result for v in verdicts)
     held = {h.result for h in holds}
@@ -306,20 +309,28 @@ def claim_results_end_once(
         if given[key] > 1 or (concluded and not given[key]):
             yield Broken(6, str(received.key), f"has {given[key]} verdicts")
     for verdict in verdicts:
-        if verdict.now not in ("invoiced", "nothing_owed", "pending", "held"):
+        if verdict.now not in ENDS:
             yield Broken(6, verdict.result, f"ended as {verdict.now!r}")
         if (verdict.now == "held") != (verdict.result in held):
             yield Broken(
                 6, verdict.result, f"is {verdict.now}, and {'stands' if verdict.result in held else 'is not'} on hold"
             )
-    if len({v.invoice_id for v in verdicts if v.invoice_id}) > 1:
-        yield Broken(6, state.key.pk if state else "", "more than one invoice came of one claim")
 
 
-def only_patient_responsibility_is_billed(invoice: Invoice, results: Iterable[ReceivedResult]) -> Iterator[Broken]:
-    """11: a claim's invoice is for exactly the PR adjustments of one of its results."""
-    if invoice.source is Source.CLAIM and invoice.amount not in {r.result.patient_responsibility for r in results}:
-        yield Broken(11, invoice.key.sk, f"{invoice.amount} is no result's patient responsibility")
+ENDS = frozenset({"invoiced", "adjusted", "nothing_owed", "pending", "held", "rejected", "rematched"})
+
+
+def only_patient_responsibility_is_billed(
+    invoices: Iterable[Invoice], state: ClaimState | None, results: Iterable[ReceivedResult]
+) -> Iterator[Broken]:
+    """11: what a claim's invoices ask for together is exactly the PR adjustments of one of its results, or what a
+    person who released one decided; nothing, where everything was taken back. `invoices`: those of this claim."""
+    known = [invoice for invoice in invoices if invoice.source is Source.CLAIM and not invoice.void]
+    total = sum(invoice.amount + invoice.corrected for invoice in known)
+    allowed = {r.result.patient_responsibility for r in results} | {0}
+    allowed |= {d.amount for d in state.decisions if d.amount is not None} if state else set()
+    if total not in allowed:
+        yield Broken(11, known[0].key.sk, f"{total} is no result's patient responsibility")
 
 
 # -------------------------------------------------------------------------------------- 7, 12: what leaves the house

@@ -3,7 +3,8 @@
 The head is small (< 1 KB) and holds only what decisions need; the explanation of every cent is written once beside
 the fact that issued it.
 
-    open = amount − payments applied − credits applied − write-offs − moved to plan + disputed back, never negative
+    total = amount + corrections
+    open = total − payments applied − credits applied − write-offs − moved to plan + disputed back, never negative
 
 Status is derived, never stored, by one precedence (design: The commit).
 """
@@ -56,7 +57,8 @@ class Invoice:
     open, nobody touches it · `disputed_back`: of `paid`, what lost disputes took, and is owed again · `reviews`: ids of
     the holds and reviews that question it, `paused_at`: since when, `charge_paused`: a charge was announced by then ·
     `good_faith_estimate`: what a self-paying client was told beforehand, None where nothing was (LAW-5) · `estimated`:
-    the health plan has not decided yet, and `amount` is what we expect (INV-2).
+    the health plan has not decided yet, and `amount` is what we expect (INV-2) · `corrected`: what later decisions
+    changed of `amount` (INV-3) · `explained`: number of the `InvoiceLines` in force.
     """
 
     TYPE: ClassVar[str] = "invoice"
@@ -97,17 +99,24 @@ class Invoice:
     disputed_back: Cents = 0
     good_faith_estimate: Cents | None = None
     estimated: bool = False
+    corrected: Cents = 0
+    explained: int = 0
 
     @property
     def key(self) -> Key:
         return invoice_key(self.practice, self.client, self.invoice_id)
 
     @property
+    def total(self) -> Cents:
+        """What it asks for by now, paid or not; a void one asks for nothing."""
+        return 0 if self.void else self.amount + self.corrected
+
+    @property
     def open_amount(self) -> Cents:
         """What is still owed; the formula of invariant 2."""
         if self.void:
             return 0
-        left = self.amount - self.paid - self.credited - self.written_off - self.moved + self.disputed_back
+        left = self.total - self.paid - self.credited - self.written_off - self.moved + self.disputed_back
         assert left >= 0, f"{self.invoice_id}: open amount {left} is below zero"
         return left
 

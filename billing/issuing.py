@@ -1,207 +1,337 @@
-"""What a judged claim result becomes: an invoice, nothing owed, a wait for another payer, or a hold (INV-1, LAW-4).
+"""What a judged claim becomes: an invoice, a correction of one, nothing owed, a wait for another payer, or holds
+(INV-1, INV-3, LAW-4).
 
-Every commit that a claim result causes writes that claim's state, guarded by its version, so two results of one claim
-cannot both issue.
+One commit for whatever a new result, a person's decision or the passing of time changes about a claim. It writes the
+claim's state, guarded by its version, so two results of one claim cannot both bill; and it posts the difference between
+what the claim asks of the patient now and what was billed for it before, never more.
 """
 
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from billing.claim import ClaimResult, SubmittedClaim
+from billing.claim_file import ClaimFile, hold_id
 from billing.claim_state import ClaimState, Hold, ReceivedResult, Verdict
-from billing.draft import noted
+from billing.correcting import Why, apply_credit, correct
+from billing.draft import Draft, noted
 from billing.dunning import back_to_reminders, past_due_from
-from billing.explain import explain
+from billing.explain import ExplainedLine, explain
 from billing.facts import Fact, FactKind
-from billing.gates import Judgement, Now, is_duplicate_denial
-from billing.ids import digest, invoice_id
+from billing.gates import OTHER_PAYER_PENDING, Now, Outcome, is_an_answer
+from billing.ids import invoice_id
 from billing.invoice import Invoice, Source
-from billing.invoice_lines import InvoiceLines
+from billing.invoice_lines import InvoiceLines, summing_to
 from billing.ledger import invoice_issued
-from billing.policy import Practice
-from billing.ports import Insert, Update, Write
-from billing.reviewing import question
+from billing.policy import Overpayment
+from billing.ports import Delete, Insert, Refused, Update, Write
+from billing.reviewing import announces_again, end_review, question, resume
+from billing.standing import Decision, Judged, Part, Rules, Seen, Standing, replaced_decision, stand
 
 WAIT_FOR_OTHER_PAYER = timedelta(days=45)
 """How long a claim may wait for another payer's answer before a person looks (LAW-4)."""
 
+REJECTED_BY_STAFF = "rejected_by_staff"
 
-def with_verdict(state: ClaimState | None, practice: str, claim_id: str, verdict: Verdict) -> ClaimState:
-    """The claim's state with this verdict given (again); a new state starts at version 1."""
-    if state is None:
-        return ClaimState(practice, claim_id, version=1, verdicts=(verdict,))
-    kept = tuple(verdict if v.result == verdict.result else v for v in state.verdicts)
-    if state.verdict(verdict.result) is None:
-        kept = (*kept, verdict)
-    return replace(state, verdicts=kept, version=state.version + 1)
+NOW_OF = {
+    Part.WAITS: Now.PENDING,
+    Part.NO_EFFECT: Now.NOTHING_OWED,
+    Part.TAKEN_BACK: Now.ADJUSTED,
+    Part.TAKES_BACK: Now.ADJUSTED,
+    Part.HELD: Now.HELD,
+    Part.REJECTED: Now.REJECTED,
+    Part.REMATCHED: Now.REMATCHED,
+}
+"""Where a result stands by what it does in its claim; of one that answers, the amount decides."""
 
 
-def with_answer(state: ClaimState | None, practice: str, submitted: SubmittedClaim, verdict: Verdict) -> ClaimState:
-    """The claim's state with the verdict that answers it: what waited for this payer ends as this does (LAW-4)."""
-    new = with_verdict(state, practice, submitted.claim_id, verdict)
-    ended = tuple(
-        replace(v, now=verdict.now, invoice_id=verdict.invoice_id, amount=verdict.amount) if v.now == Now.PENDING else v
-        for v in new.verdicts
+@dataclass(frozen=True)
+class Trigger:
+    """Why a claim is judged again: `actor` and `cause` go into the facts · `decision`: a person's · `waited`: the time
+    for another payer's answer is over."""
+
+    actor: str
+    cause: str
+    decision: Decision | None = None
+    waited: bool = False
+
+
+def judge_again(file: ClaimFile, trigger: Trigger, now: datetime) -> tuple[Write, ...]:
+    """Everything that follows from what is known about a claim by now, as one commit; () where nothing changed.
+
+    Where a correction cannot be posted because a bank decides about a payment (PAY-13), the results that nobody has
+    judged yet are held instead. Raises Refused where it is a person's decision that cannot take effect now.
+    """
+    try:
+        return _commit_of(file, trigger, (), now)
+    except Refused:
+        judged = {v.result for v in file.state.verdicts if v.now != Now.HELD} if file.state else set()
+        new = [r.result.result_key() for r in file.results if r.result.result_key() not in judged]
+        if trigger.decision is not None or not new:
+            raise
+        return _commit_of(file, trigger, new, now)
+
+
+def _commit_of(file: ClaimFile, trigger: Trigger, held_back: Sequence[str], now: datetime) -> tuple[Write, ...]:
+    before = file.state or ClaimState(file.practice.practice, file.claim_id, version=0)
+    decisions = before.decisions
+    if trigger.decision is not None:
+        decisions = replaced_decision(decisions, trigger.decision)
+    by_result = {one.result: one for one in decisions}
+    seen = [Seen(r.result, by_result.get(r.result.result_key()), bool(r.same_transaction_as)) for r in file.results]
+    policy = file.practice.policy
+    waited = before.waited or trigger.waited
+    rules = Rules(policy.accept_test_files, policy.bill_reviewable, waited, held_back)
+    standing = stand(seen, file.submitted, rules)
+    work = _Work(file, trigger, before, standing, now)
+    work.post()
+    after = replace(
+        before,
+        client=file.submitted.client_id if file.submitted else "",
+        verdicts=tuple(work.verdict(judged) for judged in standing.judged),
+        decisions=decisions,
+        waited=waited and any(judged.reason == OTHER_PAYER_PENDING for judged in standing.judged),
+        pending_until=(before.pending_until or now + WAIT_FOR_OTHER_PAYER) if standing.pending else None,
+        answer=standing.answer.result_key() if standing.answer else before.answer if standing.owed is None else "",
+        invoices=work.invoices,
+        billed=before.billed if standing.owed is None else standing.owed,
     )
-    return replace(new, client=submitted.client_id, verdicts=ended, pending_until=None)
-
-
-def state_write(state: ClaimState) -> Write:
-    """A state's first version is inserted, later ones updated."""
-    return Insert(state) if state.version == 1 else Update(state)
-
-
-def claim_fact(
-    kind: FactKind, state: ClaimState, client: str, result: str, now: datetime, data: dict[str, str | int]
-) -> Fact:
-    """A fact about a claim, in its client's timeline (the practice's own where no client is known)."""
-    return Fact(
-        practice=state.practice,
-        client=client,
-        item=f"CLAIM#{state.claim_id}",
-        version=state.version,
-        kind=kind,
-        at=now,
-        actor="payer",
-        cause=result,
-        data=data,
+    if after == before:
+        return ()
+    after = replace(after, version=before.version + 1)
+    return (
+        Insert(after) if after.version == 1 else Update(after),
+        *work.holds(after),
+        *(work.draft.writes() if work.draft else ()),
+        *(Insert(fact) for fact in work.facts(after)),
     )
 
 
-def issue(
-    received: ReceivedResult,
-    submitted: SubmittedClaim,
-    state: ClaimState | None,
-    judgement: Judgement,
-    practice: Practice,
-    now: datetime,
-) -> tuple[Write, ...]:
-    """The invoice for exactly the patient responsibility of the result (INV-1), its explanation (INV-6), its ledger
-    postings and the claim's new state, as one commit. It ages from now (INV-8) and is reminded of (INV-9)."""
-    result, key = received.result, received.result.result_key()
-    blank = Invoice(
-        practice=practice.practice,
-        client=submitted.client_id,
-        invoice_id=invoice_id(practice.practice, submitted.client_id, Source.CLAIM, submitted.claim_id),
-        version=1,
-        source=Source.CLAIM,
-        source_id=submitted.claim_id,
-        ordinal=0,
-        amount=judgement.patient_responsibility,
-        issued_at=now,
-        service_date=first_service(result, submitted),
-        provider=submitted.provider_id,
-        past_due_at=past_due_from(now, practice),
-    )
-    invoice = back_to_reminders(blank, practice, now)
-    verdict = Verdict(key, "accepted", "", "invoiced", invoice.invoice_id, invoice.amount)
-    new_state = with_answer(state, practice.practice, submitted, verdict)
-    fact = Fact(
-        practice=practice.practice,
-        client=submitted.client_id,
-        item=invoice.key.sk,
-        version=1,
-        kind=FactKind.INVOICE_ISSUED,
-        at=now,
-        actor="payer",
-        cause=key,
-        data={"invoice_id": invoice.invoice_id, "amount": invoice.amount, "claim_id": submitted.claim_id},
-        entries=invoice_issued(invoice.invoice_id, invoice.amount),
-    )
-    lines = InvoiceLines(invoice.practice, invoice.client, invoice.invoice_id, explain(result, submitted))
-    return (state_write(new_state), Insert(invoice), Insert(lines), Insert(fact))
+@dataclass
+class _Work:
+    """One judgement on its way into a commit. `draft`: changes of the client's account, None where no claim of this id
+    was submitted."""
+
+    file: ClaimFile
+    trigger: Trigger
+    before: ClaimState
+    standing: Standing
+    now: datetime
+
+    def __post_init__(self) -> None:
+        books = self.file.books
+        self.draft = Draft(books, self.now, self.trigger.actor, self.trigger.cause) if books is not None else None
+        self.invoices = self.before.invoices
+        self.keys = {judged.result.result_key(): judged for judged in self.standing.judged}
+        self.held = {key for key, judged in self.keys.items() if judged.part is Part.HELD}
+
+    # ------------------------------------------------------------------------------------------------- money
+
+    def post(self) -> None:
+        """Bill, or correct what was billed, and let reviews begin and end."""
+        if self.draft is None:
+            return
+        announce = self._end_reviews()
+        owed, answer = self.standing.owed, self.standing.answer
+        if owed is not None and self.invoices:
+            is_new = answer is not None and answer.result_key() != self.before.answer
+            if owed != self.before.billed or is_new:
+                self._correct(owed, announce)
+        elif owed and answer is not None:
+            self._issue(answer, owed)
+        self._begin_reviews()
+
+    def _issue(self, answer: ClaimResult, owed: int) -> None:
+        """The invoice for exactly what the patient owes (INV-1), its explanation (INV-6) and its ledger postings. It
+        ages from now (INV-8) and is reminded of (INV-9)."""
+        draft, submitted, practice = self.draft, self.file.submitted, self.file.practice
+        assert draft is not None
+        assert submitted is not None
+        blank = Invoice(
+            practice=practice.practice,
+            client=submitted.client_id,
+            invoice_id=invoice_id(practice.practice, submitted.client_id, Source.CLAIM, submitted.claim_id),
+            version=1,
+            source=Source.CLAIM,
+            source_id=submitted.claim_id,
+            ordinal=0,
+            amount=owed,
+            issued_at=self.now,
+            service_date=first_service(answer, submitted),
+            provider=submitted.provider_id,
+            past_due_at=past_due_from(self.now, practice),
+        )
+        invoice = back_to_reminders(blank, practice, self.now)
+        draft.insert(invoice)
+        lines = summing_to(explain(answer, submitted), owed, "Your practice looked into this and set your share.")
+        draft.insert(InvoiceLines(invoice.practice, invoice.client, invoice.invoice_id, lines))
+        data: dict[str, str | int] = {
+            "invoice_id": invoice.invoice_id,
+            "amount": invoice.amount,
+            "claim_id": submitted.claim_id,
+        }
+        draft.fact(FactKind.INVOICE_ISSUED, invoice, data, invoice_issued(invoice.invoice_id, invoice.amount))
+        self.invoices = (*self.invoices, invoice.invoice_id)
+        if practice.policy.overpayment is Overpayment.CREDIT:
+            apply_credit(draft)
+
+    def _correct(self, owed: int, announce: bool) -> None:
+        draft, submitted = self.draft, self.file.submitted
+        assert draft is not None
+        assert submitted is not None
+        answer = self.standing.answer
+        lines: tuple[ExplainedLine, ...] = explain(answer, submitted) if answer is not None else ()
+        changed = correct(draft, self.invoices, owed, self.file.practice, self._why(), lines, announced_before=announce)
+        new = (one.invoice_id for one in changed if one.invoice_id not in self.invoices)
+        self.invoices = (*self.invoices, *new)
+
+    def _why(self) -> Why:
+        """What the client is told of why the amount is another one."""
+        answer, decision = self.standing.answer, self.trigger.decision
+        if answer is None:
+            return Why.REVERSAL
+        if decision is not None and decision.result == answer.result_key():
+            return Why.RELEASED
+        if not self.before.answer and not any(v.now == Now.ADJUSTED for v in self.before.verdicts):
+            return Why.ADJUDICATED
+        earlier = next((r.result for r in self.file.results if r.result.result_key() == self.before.answer), None)
+        if earlier is not None and set(earlier.payer_ids).isdisjoint(answer.payer_ids):
+            return Why.OTHER_PAYER
+        return Why.CORRECTION
+
+    # ------------------------------------------------------------------------------------------------- reviews
+
+    def _end_reviews(self) -> bool:
+        """What a hold questioned goes on once the hold is over -> whether a correction in this commit must announce the
+        charge anew: then one mail says both."""
+        assert self.draft is not None
+        over = [hold for result, hold in self.file.holds.items() if result not in self.held]
+        announce = False
+        for hold in over:
+            for known in self.invoices:
+                invoice = self.draft.books.invoice(known)
+                if invoice is None or hold.hold_id not in invoice.reviews:
+                    continue
+                if self.standing.owed in (None, self.before.billed):
+                    end_review(self.draft, invoice, hold.hold_id, self.file.practice)
+                    continue
+                announce = announce or announces_again(self.draft.books.account, invoice)
+                self.draft.change(resume(self.draft.books, invoice, hold.hold_id, self.file.practice, self.now))
+        return announce
+
+    def _begin_reviews(self) -> None:
+        """A held second answer stops the charge of what was billed before (INV-7)."""
+        assert self.draft is not None
+        causes = [hold_id(self.file.practice.practice, key) for key in self.keys if self._questions_a_bill(key)]
+        for known in self.before.invoices if causes else ():
+            invoice = self.draft.books.invoice(known)
+            if invoice is not None and not invoice.void:
+                for cause in causes:
+                    invoice = question(invoice, cause, self.now)
+                self.draft.change(invoice)
+                self.draft.fact(FactKind.INVOICE_PUT_IN_REVIEW, invoice, {"invoice_id": known})
+
+    def _questions_a_bill(self, key: str) -> bool:
+        judged, accepts = self.keys[key], self.file.practice.policy.accept_test_files
+        newly_held = key in self.held and key not in self.file.holds
+        return newly_held and judged.reason != OTHER_PAYER_PENDING and is_an_answer(judged.result, accepts)
+
+    # ------------------------------------------------------------------------------------------------- the claim
+
+    def verdict(self, judged: Judged) -> Verdict:
+        """What is written down about this result."""
+        key = judged.result.result_key()
+        if judged.part is Part.ANSWERS:
+            return self._answering(key)
+        now = NOW_OF[judged.part]
+        if judged.part is Part.REJECTED:
+            return Verdict(key, Outcome.REJECTED, REJECTED_BY_STAFF, now)
+        if judged.part is Part.HELD:
+            return Verdict(key, Outcome.HELD, judged.reason, now)
+        before = self.before.verdict(key)
+        if judged.part is Part.REMATCHED and before is not None:
+            return replace(before, outcome=Outcome.ACCEPTED, reason="", now=now)
+        return Verdict(key, Outcome.ACCEPTED, "", now)
+
+    def _answering(self, key: str) -> Verdict:
+        """The last payer's answer, and those before it in the chain: they end as it does (LAW-4)."""
+        owed = self.standing.owed or 0
+        before = self.before.verdict(key)
+        if not owed:
+            return Verdict(key, Outcome.ACCEPTED, "", Now.ADJUSTED if self.invoices else Now.NOTHING_OWED)
+        billed_otherwise = bool(self.before.invoices) and owed != self.before.billed
+        first = before is not None and before.now == Now.INVOICED
+        now = Now.INVOICED if first or not billed_otherwise else Now.ADJUSTED
+        if before is not None and before.now == Now.ADJUSTED:
+            now = Now.ADJUSTED
+        return Verdict(key, Outcome.ACCEPTED, "", now, self.invoices[-1], owed)
+
+    def holds(self, after: ClaimState) -> Iterator[Write]:
+        """Each held result is a hold, and nothing else is (DESK-5)."""
+        for received in self.file.results:
+            key = received.result.result_key()
+            before = self.file.holds.get(key)
+            if key not in self.held:
+                if before is not None:
+                    yield Delete(before)
+                continue
+            row = self._hold(received, after)
+            if before is None:
+                yield Insert(row)
+            elif (before.reason, before.client) != (row.reason, row.client):
+                yield Update(replace(row, held_at=before.held_at, version=before.version + 1))
+
+    def _hold(self, received: ReceivedResult, after: ClaimState) -> Hold:
+        result, key = received.result, received.result.result_key()
+        return Hold(
+            practice=after.practice,
+            hold_id=hold_id(after.practice, key),
+            claim_id=after.claim_id,
+            payer_claim_id=result.payer_claim_id,
+            result=key,
+            reason=self.keys[key].reason,
+            held_at=self.now,
+            patient_responsibility=result.patient_responsibility,
+            client=after.client,
+        )
+
+    def facts(self, after: ClaimState) -> Iterator[Fact]:
+        """One fact for each result that stands elsewhere than before. What was billed has its invoice's facts."""
+        for verdict in after.verdicts:
+            before = self.before.verdict(verdict.result)
+            if before is not None and (before.now, before.reason) == (verdict.now, verdict.reason):
+                continue
+            data: dict[str, str | int] = {"claim_id": after.claim_id, "now": verdict.now}
+            kind = FactKind.CLAIM_ANSWERED
+            if verdict.now == Now.INVOICED:
+                continue
+            if verdict.now == Now.HELD:
+                kind, data["reason"] = FactKind.CLAIM_HELD, verdict.reason
+            elif verdict.now == Now.PENDING:
+                kind = FactKind.CLAIM_PENDING
+            elif verdict.now == Now.NOTHING_OWED:
+                is_answer = verdict.result == after.answer
+                kind, data["announce"] = FactKind.NOTHING_OWED, int(is_answer and self.standing.settled)
+            yield self._fact(kind, after, verdict.result, data)
+
+    def _fact(self, kind: FactKind, after: ClaimState, result: str, data: dict[str, str | int]) -> Fact:
+        """A fact about a result, in its client's timeline (the practice's own where no client is known)."""
+        return Fact(
+            practice=after.practice,
+            client=after.client,
+            item=f"CLAIM#{after.claim_id}#{result}",
+            version=after.version,
+            kind=kind,
+            at=self.now,
+            actor=self.trigger.actor,
+            cause=result,
+            data=data,
+        )
 
 
 def first_service(result: ClaimResult, submitted: SubmittedClaim) -> date:
     """The session's day: as the payer says it, else as it was submitted."""
     return min((line.service_date for line in result.lines if line.service_date), default=submitted.service_date)
-
-
-def nothing_owed(
-    received: ReceivedResult,
-    submitted: SubmittedClaim,
-    state: ClaimState | None,
-    judgement: Judgement,
-    practice: Practice,
-    now: datetime,
-) -> tuple[Write, ...]:
-    """Patient responsibility 0: no invoice; the client is told only where that is final (INV-1)."""
-    key = received.result.result_key()
-    verdict = Verdict(key, "accepted", "", "nothing_owed")
-    if is_duplicate_denial(received.result):  # it says nothing about money, and answers nobody's question
-        new_state = replace(
-            with_verdict(state, practice.practice, submitted.claim_id, verdict), client=submitted.client_id
-        )
-    else:
-        new_state = with_answer(state, practice.practice, submitted, verdict)
-    data: dict[str, str | int] = {
-        "claim_id": submitted.claim_id,
-        "announce": 1 if judgement.may_announce_nothing_owed else 0,
-    }
-    fact = claim_fact(FactKind.NOTHING_OWED, new_state, submitted.client_id, key, now, data)
-    return (state_write(new_state), Insert(fact))
-
-
-def wait(
-    received: ReceivedResult, submitted: SubmittedClaim, state: ClaimState | None, practice: Practice, now: datetime
-) -> tuple[Write, ...]:
-    """Another payer is still to answer: nothing is billed, and 45 days later a person looks (LAW-4)."""
-    key = received.result.result_key()
-    verdict = Verdict(key, "accepted", "", "pending")
-    new_state = replace(
-        with_verdict(state, practice.practice, submitted.claim_id, verdict),
-        client=submitted.client_id,
-        pending_until=now + WAIT_FOR_OTHER_PAYER,
-    )
-    fact = claim_fact(
-        FactKind.CLAIM_PENDING, new_state, submitted.client_id, key, now, {"claim_id": submitted.claim_id}
-    )
-    return (state_write(new_state), Insert(fact))
-
-
-def hold_id(practice: str, result: str) -> str:
-    return "hold_" + digest(practice, result)
-
-
-def hold(
-    received: ReceivedResult,
-    client: str,
-    state: ClaimState | None,
-    reason: str,
-    practice: Practice,
-    now: datetime,
-    in_question: tuple[Invoice, ...] = (),
-    before: Hold | None = None,
-) -> tuple[Write, ...]:
-    """A person must look at this result (DESK-5). An invoice it puts in question goes into review: its charge and its
-    reminders stop. `before`: the hold it had, when it was judged again and is held for another reason."""
-    result, key = received.result, received.result.result_key()
-    verdict = Verdict(key, "held", reason, "held")
-    new_state = with_verdict(state, practice.practice, result.claim_id, verdict)
-    row = Hold(
-        practice=practice.practice,
-        hold_id=hold_id(practice.practice, key),
-        claim_id=result.claim_id,
-        payer_claim_id=result.payer_claim_id,
-        result=key,
-        reason=reason,
-        held_at=now,
-        patient_responsibility=result.patient_responsibility,
-        client=client,
-        version=before.version + 1 if before else 1,
-    )
-    data: dict[str, str | int] = {"claim_id": result.claim_id, "reason": reason}
-    fact = claim_fact(FactKind.CLAIM_HELD, new_state, client, key, now, data)
-    writes: list[Write] = [state_write(new_state), Update(row) if before else Insert(row), Insert(fact)]
-    for invoice in in_question:
-        writes += put_in_review(invoice, row.hold_id, now)
-    return tuple(writes)
-
-
-def put_in_review(invoice: Invoice, cause: str, now: datetime) -> tuple[Write, ...]:
-    """Stop charging, reminding and ageing until a person has decided. `cause`: the hold's id."""
-    paused = question(invoice, cause, now)
-    return noted(paused, FactKind.INVOICE_PUT_IN_REVIEW, now, "payer", cause, {})
 
 
 def age(invoice: Invoice, now: datetime) -> tuple[Write, ...]:

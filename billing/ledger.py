@@ -96,6 +96,19 @@ def voided(invoice_id: str, amount: Cents) -> tuple[Entry, ...]:
     return balanced(Entry(Book.RECEIVABLE, invoice_id, -amount), Entry(Book.PATIENT_RESPONSIBILITY, invoice_id, amount))
 
 
+def corrected_down(invoice_id: str, taken: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Less was owed than was billed: patient responsibility gives back what `taken` takes out of receivables, credit
+    and write-offs."""
+    taken = tuple(taken)
+    total = sum(entry.amount for entry in taken)
+    return balanced(*taken, Entry(Book.PATIENT_RESPONSIBILITY, invoice_id, -total))
+
+
+def credit_applied(invoice_id: str, amount: Cents) -> tuple[Entry, ...]:
+    """The client's credit pays what is open."""
+    return balanced(Entry(Book.CREDIT, "", amount), Entry(Book.RECEIVABLE, invoice_id, -amount))
+
+
 def written_off(invoice_id: str, amount: Cents) -> tuple[Entry, ...]:
     """It was owed, and is not asked for any more."""
     return balanced(Entry(Book.WRITE_OFF, invoice_id, amount), Entry(Book.RECEIVABLE, invoice_id, -amount))

@@ -22,6 +22,7 @@ from billing.good_faith import far_above_in_words
 from billing.ids import digest
 from billing.invoice import Invoice, Source
 from billing.letters_of_changes import dispute_closed, dispute_opened, no_longer_owed, refund_failed, refund_sent
+from billing.letters_of_corrections import change_in_words, changed, credit_used
 from billing.letters_of_reviews import review_decided, review_requested
 from billing.money import STRIPE_MINIMUM
 from billing.notice import Letter, LetterItem, NoticeKind
@@ -72,6 +73,10 @@ def _letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[Written]:
             return _past_due(fact, desk)
         case FactKind.INVOICE_VOIDED | FactKind.INVOICE_WRITTEN_OFF:
             return no_longer_owed(fact, desk)
+        case FactKind.INVOICE_CORRECTED:
+            return _correction_letters(fact, desk, now)
+        case FactKind.CREDIT_APPLIED:
+            return credit_used(fact, desk)
         case FactKind.REFUND_POSTED:
             return refund_sent(fact, desk)
         case FactKind.REFUND_FAILED:
@@ -128,7 +133,28 @@ def _invoice_letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[Written]
             return ()  # they have the bill
         case Announcement.NONE:
             letter = desk.to_client(NoticeKind.INVOICE, amount=amount)
+    if fact.kind == FactKind.INVOICE_ISSUED and "before" in fact.data:
+        letter = replace(letter, change=change_in_words(fact))
     return [(replace(letter, basis=basis_of(invoice)), (invoice.invoice_id,))]
+
+
+def _correction_letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[Written]:
+    """One mail for the whole change (INV-3). A charge that was announced and is higher now, or stood still meanwhile,
+    is announced anew, and that is the mail. Who was not told of the bill yet gets it as it is now: by the message of
+    its issue, or here where that came while it stood still."""
+    if "before" not in fact.data:
+        return ()
+    invoice_id = str(fact.data["invoice_id"])
+    invoice = desk.books.invoice(invoice_id)
+    told = invoice_id in desk.told
+    if invoice is not None and fact.data["announced"] and invoice.charge_at is None:
+        letters = [
+            (replace(letter, change=change_in_words(fact)) if told else letter, ids)
+            for letter, ids in _invoice_letters(fact, desk, now)
+        ]
+        if letters and (not told or letters[0][0].kind is not NoticeKind.INVOICE):
+            return letters
+    return changed(fact, desk) if told else ()
 
 
 def _instalment_letters(fact: Fact, desk: Desk) -> Iterable[Written]:

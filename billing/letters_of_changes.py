@@ -30,6 +30,8 @@ def no_longer_owed(fact: Fact, desk: Desk) -> Iterable[Written]:
 def refund_sent(fact: Fact, desk: Desk) -> Iterable[Written]:
     """The client is told once the money has left; staff of one that was made past us (PAY-12)."""
     amount, cause = int(fact.data["amount"]), fact.data["cause"]
+    if cause == RefundCause.CORRECTED:
+        return ()  # the mail about the correction says it (INV-3: one mail)
     letter = desk.to_client(
         NoticeKind.REFUND,
         amount=amount,

@@ -33,6 +33,8 @@ class NoticeKind(StrEnum):
     NO_LONGER_OWED = "no_longer_owed"
     REVIEW_OPENED = "review_opened"
     REVIEW_UPHELD = "review_upheld"
+    INVOICE_CHANGED = "invoice_changed"
+    CREDIT_USED = "credit_used"
     PAY_LINK_LOCKED = "pay_link_locked"
     REFUND = "refund"
     REFUND_FAILED = "refund_failed"
@@ -56,7 +58,9 @@ class Letter:
     `reason`, `what_to_do`: plain sentences · `retry_at`: next try of a failed charge · `cap`: limit per charge ·
     `consent_text`: the text agreed to · `announced`: a charge was announced that changes, or does not happen ·
     `recorded`, `received_on`: the practice took the money itself, that day · `left`: what of the paid bills is open ·
-    `excess`: what was paid above them · `basis`: what a new bill rests on.
+    `excess`: what was paid above them · `basis`: what a new bill rests on · `before`, `after`: what a bill asked for
+    and asks for now, `change`: why, in a sentence · `returned`, `returned_to`: of that, what goes back, and to which
+    card · `credited`: what stays credit.
     """
 
     kind: NoticeKind
@@ -85,6 +89,12 @@ class Letter:
     left: Cents = 0
     excess: Cents = 0
     basis: Basis = Basis.DECIDED
+    before: Cents = 0
+    after: Cents = 0
+    change: str = ""
+    returned: Cents = 0
+    returned_to: str = ""
+    credited: Cents = 0
 
 
 @dataclass(frozen=True)

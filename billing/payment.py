@@ -107,7 +107,8 @@ class Attempt:
     """One try to take money (or, `setup`, to save a card), with the whole request as it is sent.
 
     `look_ups`: how often Stripe was asked about it · `reason`: our code of why it failed · `decline`: Stripe's code ·
-    `excess`: what arrived above what was owed by then, and `applied` what its parts really paid, where that differs.
+    `excess`: what arrived above what was owed by then, `released`: what a later correction of its invoices left over
+    (INV-3), and `applied` what its parts pay, where that differs.
     """
 
     TYPE: ClassVar[str] = "attempt"
@@ -133,6 +134,7 @@ class Attempt:
     posted_at: datetime | None = None
     card_shown: str = ""
     excess: Cents = 0
+    released: Cents = 0
     applied: tuple[Part, ...] = ()
     save_card: bool = False
     enrolment: Enrolment | None = None
@@ -156,7 +158,7 @@ class Attempt:
     @property
     def paid_parts(self) -> tuple[Part, ...]:
         """What each invoice got of it, once posted; what is missing to `amount` became credit."""
-        return self.applied if self.applied or self.excess else self.parts
+        return self.applied if self.applied or self.excess or self.released else self.parts
 
     @property
     def is_open(self) -> bool:

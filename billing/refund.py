@@ -38,6 +38,8 @@ class RefundCause(StrEnum):
 
     STAFF = "staff"
     OVERPAID = "overpaid"
+    CORRECTED = "corrected"
+    """A later decision says that less was owed (INV-3)."""
     AT_STRIPE = "at_stripe"
     """Somebody refunded it in Stripe's dashboard; we only book it."""
 

@@ -184,7 +184,7 @@ def invoice(one: Invoice, explained: InvoiceLines | None) -> "answers.Invoice":
     """A bill, with why it is what it is."""
     return {
         "invoice_id": one.invoice_id,
-        "amount": one.amount,
+        "amount": one.amount + one.corrected,
         "open_amount": one.open_amount,
         "status": one.status,
         "issued_at": instant(one.issued_at),

@@ -179,7 +179,7 @@ def _shown(store: Store, practice: str, client: str, action_id: str, *, new: boo
     books = Books.expect(store, practice, client)
     invoice = books.invoice(action.invoice_id)
     assert invoice is not None, f"{action_id} changed {action.invoice_id}, which is not there"
-    lines = store.get(invoice_lines_key(practice, client, invoice.invoice_id))
+    lines = store.get(invoice_lines_key(practice, client, invoice.invoice_id, invoice.explained))
     return Done(books, invoice, lines if isinstance(lines, InvoiceLines) else None, action, new)
 
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from billing.account import Books, Contact
+from billing.claim_file import hold_id
 from billing.claim_state import ClaimState, Hold, ReceivedResult, StoredBody, Submission
 from billing.desk import Desk
 from billing.facts import ROUTES, FactKind, Message
@@ -23,7 +24,6 @@ from billing.invariants import (
     only_patient_responsibility_is_billed,
 )
 from billing.invoice import Invoice
-from billing.issuing import hold_id
 from billing.payment import Attempt, AttemptKind, AttemptState
 from billing.policy import Practice, Provider
 from billing.ports import CardGateway, DueItem, Insert, Owner, Record, Store, TryAgain, Update
@@ -200,12 +200,14 @@ class Night:
         yield from (Broken(6, str(r.key), "has no verdict") for r in old if r.result.result_key() not in judged)
         if state is None or not state.client:
             return
-        for name in sorted({v.invoice_id for v in verdicts if v.invoice_id}):
-            invoice = self.store.get(invoice_key(state.practice, state.client, name))
-            if not isinstance(invoice, Invoice):
+        named = dict.fromkeys((*state.invoices, *(v.invoice_id for v in verdicts if v.invoice_id)))
+        keys = [invoice_key(state.practice, state.client, name) for name in named]
+        found = self.store.get_many(keys) if keys else []
+        for name, row in zip(named, found, strict=True):
+            if row is None:
                 yield Broken(6, name, "a verdict names this invoice, which does not exist")
-            else:
-                yield from only_patient_responsibility_is_billed(invoice, results)
+        invoices = [row for row in found if isinstance(row, Invoice)]
+        yield from only_patient_responsibility_is_billed(invoices, state, results)
 
     # ---- work ----
 

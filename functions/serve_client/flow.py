@@ -249,7 +249,7 @@ def _overview(store: Store, visit: Visit, form: Form, errors: dict[str, str]) ->
             practice_key(visit.practice),
             contact_key(visit.practice, visit.client),
             *(provider_key(visit.practice, one) for one in provider_ids),
-            *(invoice_lines_key(visit.practice, visit.client, one.invoice_id) for one in unpaid),
+            *(invoice_lines_key(visit.practice, visit.client, one.invoice_id, one.explained) for one in unpaid),
         ]
     )
     assert isinstance(practice, Practice), f"no practice {visit.practice}"

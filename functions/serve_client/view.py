@@ -267,7 +267,7 @@ def _bill(invoice: Invoice, books: Books, lines: Sequence[ExplainedLine], provid
         on=_day(invoice),
         provider=providers.get(invoice.provider, "") if invoice.source in ABOUT_A_SESSION else "",
         amount=invoice.open_amount,
-        already_paid=invoice.amount - invoice.open_amount,
+        already_paid=invoice.total - invoice.open_amount,
         mark=mark,
         payable=not waits,
         waits=waits,

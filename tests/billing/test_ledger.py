@@ -13,12 +13,10 @@ from hypothesis import strategies as st
 
 from billing.account import Books
 from billing.adjusting import void, write_off
-from billing.claim_state import ReceivedResult
 from billing.dispute import DisputeEvidence, DisputeState
 from billing.draft import Draft
-from billing.gates import judge
 from billing.invoice import Invoice
-from billing.issuing import issue
+from billing.issuing import Trigger, judge_again
 from billing.ledger import (
     Book,
     Entry,
@@ -43,7 +41,7 @@ from billing.ports import TakenBack, Write
 from billing.refund import RefundEvidence, RefundState
 from billing.refunding import refund_invoice, settle_refund, settle_taken_back
 from billing.settling import settle, start_charge, start_checkout
-from tests.billing.claim_examples import OWES_62_50, SUBMITTED
+from tests.billing.claim_examples import OWES_62_50
 from tests.billing.examples import (
     BY_HAND,
     NOW,
@@ -57,6 +55,7 @@ from tests.billing.examples import (
     paid,
     practice,
 )
+from tests.billing.judging import file_of
 
 Booked = dict[tuple[str, str], int]
 
@@ -82,9 +81,7 @@ def charged(at: Books, bill: Invoice, evidence: Evidence, now: datetime = NOW) -
 
 def test_an_issued_invoice() -> None:
     """docs/money.md, Issued: $62.50. INV-1, LAW-3."""
-    result = ReceivedResult("riverbend", OWES_62_50, "receipt_1", NOW)
-    judgement = judge(OWES_62_50, submitted=SUBMITTED, earlier=(), accept_test_files=False, bill_reviewable=False)
-    writes = issue(result, SUBMITTED, None, judgement, PRACTICE, NOW)
+    writes = judge_again(file_of(OWES_62_50), Trigger("payer", OWES_62_50.result_key()), NOW)
     (bill,) = [w.record for w in writes if isinstance(w.record, Invoice)]
     assert booked(writes) == {
         (Book.RECEIVABLE, bill.invoice_id): 6250,

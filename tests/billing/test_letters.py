@@ -15,6 +15,7 @@ from billing.payment import Attempt, AttemptKind, AttemptState, Part
 from billing.plan import InstalmentStatus, Plan, schedule
 from billing.review import AskedBy, Review
 from edges.render import render_letter
+from tests.billing.correction_cases import correction_cases
 from tests.billing.examples import (
     BY_HAND,
     CONTACT,
@@ -96,6 +97,7 @@ REVIEW = Review("riverbend", "ana", "rev_1", 1, "inv_session", NOW, AskedBy.CLIE
 REVIEW_OPENED = fact(
     FactKind.REVIEW_REQUESTED, review_id="rev_1", invoice_id="inv_session", amount=6250, open=6250, announced=1
 )
+
 PLANNING = replace(ENROLLED, active_plan="plan_1")
 
 EXPECTED: list[tuple[str, Fact, Desk, list[str]]] = [
@@ -275,6 +277,7 @@ EXPECTED: list[tuple[str, Fact, Desk, list[str]]] = [
     ("lost", fact(FactKind.DISPUTE_CLOSED, **DISPUTE, state="lost"), desk(CHARGED), ["staff_alert", "staff_alert"]),
     ("bounced", fact(FactKind.NOTICE_BOUNCED, notice="charge_notice"), desk(), ["staff_alert", "staff_alert"]),
     ("alert bounced", fact(FactKind.NOTICE_BOUNCED, notice="staff_alert"), desk(), []),
+    *correction_cases(fact, desk),
 ]
 
 

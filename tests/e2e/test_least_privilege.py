@@ -46,7 +46,7 @@ def give_up(verb: str) -> str:
 MAY: dict[str, set[str]] = {
     "ingest_claims": {READ_ROW, READ_ROWS, QUERY, WRITE, KEEP_BODY},
     "read_claims": {READ_ROW, READ_ROWS, WRITE, READ_BODY, receive("read_claims")},
-    "issue_invoice": {READ_ROW, READ_ROWS, QUERY, WRITE, DELETE, receive("issue_invoice")},
+    "issue_invoice": {READ_ROW, READ_ROWS, QUERY, WRITE, CHECK, DELETE, receive("issue_invoice")},
     "charge_autopay": {READ_ROW, QUERY, WRITE, CHECK, STRIPE, receive("charge_autopay")},
     "create_plan": {READ_ROW, QUERY, WRITE, CHECK, STRIPE, receive("create_plan")},
     "pay_back": {READ_ROW, QUERY, WRITE, CHECK, STRIPE, receive("pay_back")},

@@ -17,6 +17,7 @@ from billing.invariants import CLOCKS_DIFFER, AccountRows
 from billing.invoice import Source
 from billing.notice import NoticeKind
 from billing.payment import Attempt, AttemptState
+from billing.refund import RefundCause, RefundState
 from billing.staff_action import Deed
 from functions.change_invoice.flow import Order
 from tests.sim.tries import judge_tries
@@ -74,8 +75,13 @@ class Auditor:
             kept = sum(
                 d["amount"] for d in self._world.stripe.disputes(self._practice, client) if d["status"] == "lost"
             )
+            returned = sum(
+                r.amount
+                for r in books.refunds
+                if r.state is not RefundState.FAILED and r.cause in (RefundCause.CORRECTED, RefundCause.OVERPAID)
+            )
             owed = sum(self._billed(client, books)) - sum(payment.amount for payment in taken) - forgiven[client] + kept
-            if (books.balance, books.account.credit) != (owed, 0):
+            if books.balance - books.account.credit != owed + returned:
                 self._fail(client, f"owes {owed}; our books say {books.balance} and credit {books.account.credit}")
             if client in self.steady and self._reachable():
                 self._judge_steady(client, account)
@@ -101,6 +107,8 @@ class Auditor:
         refunds = self._world.stripe.refunds(self._practice, client)
         back = sum(refund.amount for refund in refunds if not refund.failed)
         booked = sum(invoice.refunded for invoice in account.books.invoices)
+        ours_to_give = (r for r in account.books.refunds if r.state is not RefundState.FAILED)
+        booked += sum(r.out_of_credit for r in ours_to_give if r.cause is not RefundCause.OVERPAID)
         if back != booked:
             self._fail(client, f"was refunded {back}; our invoices say {booked}")
         ours = Counter(refund.refund_id for refund in refunds if refund.refund_id)
@@ -138,7 +146,10 @@ class Auditor:
 
     def _billed(self, client: str, books: Books) -> Iterator[int]:
         """What each of the client's claims became, held against what it may become."""
-        invoiced = {i.source_id: i.amount for i in books.invoices if i.source is Source.CLAIM}
+        invoiced: Counter[str] = Counter()
+        for i in books.invoices:
+            if i.source is Source.CLAIM:
+                invoiced[i.source_id] += i.amount + i.corrected
         for claim_id, amounts in self.claims[client].items():
             amount = invoiced.pop(claim_id, 0)
             if amount not in amounts:

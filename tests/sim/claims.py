@@ -101,13 +101,13 @@ def _answered_twice(_rng: Random, claim: SubmittedClaim, owed: int) -> Story:
 
 def _reversed(_rng: Random, claim: SubmittedClaim, owed: int) -> Story:
     first = _result(claim, owed)
-    return Story(claim, (first, _taken_back(first)), (0, owed))
+    return Story(claim, (first, _taken_back(first)), (0,))
 
 
 def _corrected(_rng: Random, claim: SubmittedClaim, owed: int) -> Story:
-    """Taken back and decided anew, often in one file: a person must look."""
+    """Taken back and decided anew, often in one file."""
     first, other = _result(claim, owed), max(50, owed // 2)
-    return Story(claim, (first, _taken_back(first), _result(claim, other)), (0, owed, other))
+    return Story(claim, (first, _taken_back(first), _result(claim, other)), (other,))
 
 
 Teller = Callable[[Random, SubmittedClaim, int], Story]

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NoReturn
 
 from billing.account import Account
+from billing.claim_file import hold_id
 from billing.claim_state import ClaimState, Hold, ReceivedResult
 from billing.facts import Fact, FactKind, Message
 from billing.ids import Key, account_key, account_pk, claim_pk, facts_pk, holds_pk, practice_key
@@ -29,7 +30,6 @@ from billing.invariants import (
     written_once,
 )
 from billing.invoice import Invoice
-from billing.issuing import hold_id
 from billing.notice import Letter, Posting
 from billing.payment import Attempt, AttemptKind
 from billing.policy import Practice
@@ -217,7 +217,7 @@ class Judge:
             rows, recently = self.account(practice, client), self._world.now - RECENT
             since = max(self._policy_since or recently, recently)
             self.require(check_account(rows, self.practice(practice), since))
-            self.require(nothing_taken_in_excess(rows.books))
+            self.require(nothing_taken_in_excess(rows))
 
     def check_claim(self, practice: str, claim_id: str, *, concluded: bool) -> None:
         """Invariants 6 and 11, on one claim."""
@@ -229,11 +229,13 @@ class Judge:
         self.require(claim_results_end_once(results, state, holds, concluded=concluded))
         if state is None or not state.client:
             return
-        for invoice_id in {v.invoice_id for v in state.verdicts if v.invoice_id}:
+        invoices: list[Invoice] = []
+        for invoice_id in {*state.invoices, *(v.invoice_id for v in state.verdicts if v.invoice_id)}:
             invoice = store.get(Key(account_pk(practice, state.client), f"INVOICE#{invoice_id}#"))
             if not isinstance(invoice, Invoice):
                 self.fail(f"claim {claim_id} names invoice {invoice_id}, which does not exist")
-            self.require(only_patient_responsibility_is_billed(invoice, results))
+            invoices.append(invoice)
+        self.require(only_patient_responsibility_is_billed(invoices, state, results))
 
     def check_findings(self, nights: Reconciliation) -> None:
         """Production's own nightly check agrees that all is well, now that all work is done."""

@@ -79,7 +79,8 @@ def wiring() -> Wiring:
 def _flow(verb: str) -> tuple[Callable[..., None], tuple[str, ...]]:
     run = import_module(f"functions.{verb}.flow").run
     wanted = inspect.signature(run).parameters
-    return run, tuple(name for name in wanted if name not in ("message", "now"))
+    ports = (name for name, one in wanted.items() if one.default is inspect.Parameter.empty)
+    return run, tuple(name for name in ports if name not in ("message", "now"))
 
 
 def run_step(verb: str, message: Message, ports: Mapping[str, Any], now: datetime) -> None:

@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Final
 
 from billing.claim import ClaimResult, SubmittedClaim
-from billing.gates import Earlier, Judgement, Now, Outcome, judge
 from tests.billing.claim_examples import SESSION_DAY, SUBMITTED
+from tests.billing.judging import Earlier, Judgement, judge
 
 Submissions = Callable[[ClaimResult], SubmittedClaim | None]
 
@@ -53,7 +53,7 @@ def judged(
             accept_test_files=accept_test_files,
             bill_reviewable=False,
         )
-        now = "invoiced" if judgement.now == Now.TO_BILL else judgement.now
+        now = "invoiced" if judgement.now == "to_bill" else judgement.now
         judgements.append(judgement)
         earlier.append(Earlier(result, judgement.outcome, now))
     return judgements
@@ -61,4 +61,4 @@ def judged(
 
 def word(judgement: Judgement) -> str:
     """What became of it in one word: the hold, that it is a duplicate, or what it asks for now."""
-    return judgement.reason or (Outcome.DUPLICATE if judgement.outcome == Outcome.DUPLICATE else judgement.now)
+    return judgement.reason or ("duplicate" if judgement.outcome == "duplicate" else judgement.now)

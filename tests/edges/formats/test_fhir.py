@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.claim import Adjustment, ClaimResult, ClaimStatus
-from billing.gates import Earlier, Judgement, judge
 from edges.formats.claim_json import NotAClaimResult
 from edges.formats.fhir import parse
 from edges.formats.rejected import Rejected
 from edges.strict_json import NotJson
 from tests.billing.claim_examples import SUBMITTED, SUBMITTED_WITH_SECONDARY
+from tests.billing.judging import Earlier, Judgement, judge
 
 Json = dict[str, Any]
 HL7 = "http://terminology.hl7.org/CodeSystem/adjudication"
@@ -187,7 +187,7 @@ def test_a_cancelled_eob_takes_back_exactly_what_it_said() -> None:
     assert (back.charged, back.paid, back.patient_responsibility) == (-150_00, -42_50, -62_50)
     earlier = (Earlier(original, "accepted", "invoiced"),)
     held = judge(back, submitted=SUBMITTED, earlier=earlier, accept_test_files=False, bill_reviewable=False)
-    assert (held.reason, held.invoiced_claim_in_question) == ("needs_review", True)
+    assert (held.outcome, held.now) == ("accepted", "adjusted")
 
 
 def test_a_replacing_eob_names_what_it_replaces() -> None:

@@ -17,7 +17,6 @@ from tests.billing.claim_examples import (
     DISCOUNT,
     DUPLICATE_DENIAL,
     OWES_62_50,
-    REVERSAL_OF_IT,
     SUBMITTED,
     SUBMITTED_WITH_SECONDARY,
     decided,
@@ -118,7 +117,7 @@ def test_a_second_result_puts_the_invoice_in_review_and_its_charge_does_not_happ
     story.submit(SUBMITTED)
     story.receive(OWES_62_50)
     story.forward(hours=24)
-    story.receive(REVERSAL_OF_IT)
+    story.receive(replace(decided(DISCOUNT, COPAY), payer_claim_id="2026000999"))
     assert story.invoice.status == "in_review"
     story.forward(days=61)
     assert story.taken == 0

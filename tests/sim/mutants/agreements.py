@@ -2,17 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
 from unittest.mock import patch
 
 from billing import issuing, settling
-from billing.draft import Draft, noted
-from billing.facts import FactKind
-from billing.invoice import Invoice
+from billing.draft import Draft
 from billing.payment import Attempt, Card, CardDetails, Enrolment
 from billing.policy import Practice
-from billing.ports import Write
-from functions.issue_invoice import flow as issue_invoice
 from functions.serve_client import flow as serve_client
 from functions.serve_client import phone_check
 from tests.sim.mutants.planted import planted
@@ -27,13 +22,8 @@ def a_stop_that_stops_nothing() -> Iterator[None]:
 
 @planted("a review that pauses nothing", found="in review by then", seed=4)
 def a_review_that_pauses_nothing() -> Iterator[None]:
-    """A reversal puts the bill in review on paper: its announced charge is still taken."""
-
-    def on_paper(invoice: Invoice, cause: str, now: datetime) -> tuple[Write, ...]:
-        return noted(invoice, FactKind.INVOICE_PUT_IN_REVIEW, now, "payer", cause, {})
-
-    assert issue_invoice.hold is issuing.hold
-    with patch.object(issuing, "put_in_review", on_paper):
+    """A second answer puts the bill in review on paper: its announced charge is still taken."""
+    with patch.object(issuing, "question", lambda invoice, *_: invoice):
         yield
 
 

@@ -1,0 +1,72 @@
+"""The mails of a bill that asks for another amount now (INV-3), as cases of `test_letters`."""
+
+from collections.abc import Callable
+
+from billing.desk import Desk
+from billing.facts import Fact, FactKind
+from tests.billing.examples import BY_HAND, announced, invoice
+
+KNOWN = frozenset({"inv_session"})
+LOWER = announced(6250, corrected=-4000)
+
+
+def correction_cases(fact: Callable[..., Fact], desk: Callable[..., Desk]) -> list[tuple[str, Fact, Desk, list[str]]]:
+    """(what happened, its fact, the account as it is by then, the mails), made with the builders of `test_letters`."""
+
+    def corrected(before: int, after: int, **told: str | int) -> Fact:
+        known: dict[str, str | int] = {"why": "correction", "returned": 0, "credited": 0, "announced": 0}
+        amounts: dict[str, str | int] = {"invoice_id": "inv_session", "before": before, "after": after}
+        return fact(FactKind.INVOICE_CORRECTED, **amounts | known | told)
+
+    return [
+        ("corrected down", corrected(6250, 2250, announced=1), desk(LOWER, told=KNOWN), ["invoice_changed"]),
+        ("corrected before it was told", corrected(6250, 2250, announced=1), desk(LOWER), []),
+        (
+            "corrected up",
+            corrected(6250, 8000, announced=1),
+            desk(invoice(6250, corrected=1750), told=KNOWN),
+            ["charge_notice"],
+        ),
+        (
+            "corrected up, by hand",
+            corrected(6250, 8000),
+            desk(invoice(6250, corrected=1750), account=BY_HAND, told=KNOWN),
+            ["invoice_changed"],
+        ),
+        (
+            "corrected while it stood still, never told",
+            corrected(6250, 2250, announced=1),
+            desk(invoice(6250, corrected=-4000), account=BY_HAND),
+            ["invoice"],
+        ),
+        (
+            "corrected, paid in cash",
+            corrected(6250, 2250, credited=4000),
+            desk(invoice(6250, corrected=-4000, paid=2250), told=KNOWN),
+            ["invoice_changed", "staff_alert", "staff_alert"],
+        ),
+        (
+            "a second bill of one correction",
+            fact(FactKind.INVOICE_CORRECTED, invoice_id="inv_session"),
+            desk(LOWER),
+            [],
+        ),
+        (
+            "sent back for a correction",
+            fact(FactKind.REFUND_POSTED, amount=4000, cause="corrected"),
+            desk(),
+            [],
+        ),
+        (
+            "credit paid all of it",
+            fact(FactKind.CREDIT_APPLIED, invoice_id="inv_session", amount=6250, left=0, told=0),
+            desk(invoice(6250, credited=6250)),
+            ["credit_used"],
+        ),
+        (
+            "credit paid some of it",
+            fact(FactKind.CREDIT_APPLIED, invoice_id="inv_session", amount=250, left=6000, told=0),
+            desk(invoice(6250, credited=250)),
+            [],
+        ),
+    ]
