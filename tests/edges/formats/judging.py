@@ -40,7 +40,11 @@ def as_if_submitted(result: ClaimResult) -> SubmittedClaim:
 
 
 def judged(
-    results: Iterable[ClaimResult], submitted: Submissions = ours, *, accept_test_files: bool = False
+    results: Iterable[ClaimResult],
+    submitted: Submissions = ours,
+    *,
+    accept_test_files: bool = False,
+    bill_reviewable: bool = False,
 ) -> list[Judgement]:
     """What becomes of each, in their order; what is to be billed is billed before the next one comes."""
     earlier: list[Earlier] = []
@@ -51,7 +55,7 @@ def judged(
             submitted=submitted(result),
             earlier=[seen for seen in earlier if seen.result.claim_id == result.claim_id],
             accept_test_files=accept_test_files,
-            bill_reviewable=False,
+            bill_reviewable=bill_reviewable,
         )
         now = "invoiced" if judgement.now == "to_bill" else judgement.now
         judgements.append(judgement)

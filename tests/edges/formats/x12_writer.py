@@ -28,10 +28,10 @@ class Delimiters:
 
 @dataclass(frozen=True)
 class Payment:
-    """One transaction: results of one payer, and what of the payment belongs to no claim (PLB: reason and cents)."""
+    """One transaction: results of one payer, and what of its payment is no claim's (PLB: reason, reference, cents)."""
 
     results: tuple[ClaimResult, ...]
-    provider_adjustments: tuple[tuple[str, int], ...] = ()
+    provider_adjustments: tuple[tuple[str, str, int], ...] = ()
 
 
 def written(*payments: Payment, delimiters: Delimiters = Delimiters(), control: int = 1) -> str:
@@ -57,8 +57,8 @@ def written(*payments: Payment, delimiters: Delimiters = Delimiters(), control: 
 def _transaction(payment: Payment, control: str, component: str) -> Iterator[list[str]]:
     body = [*_head(payment, control), *(s for result in payment.results for s in _claim(result, component))]
     if payment.provider_adjustments:
-        pairs = [text for why, cents in payment.provider_adjustments for text in (why, amount(cents))]
-        body.append(["PLB", "1234567893", "20261231", *pairs])
+        pairs = [(component.join(names), amount(cents)) for *names, cents in payment.provider_adjustments]
+        body.append(["PLB", "1234567893", "20261231", *(text for pair in pairs for text in pair)])
     yield ["ST", "835", control]
     yield from body
     yield ["SE", str(len(body) + 2), control]
@@ -66,7 +66,7 @@ def _transaction(payment: Payment, control: str, component: str) -> Iterator[lis
 
 def _head(payment: Payment, control: str) -> Iterator[list[str]]:
     first = payment.results[0]
-    paid = sum(result.paid for result in payment.results) - sum(cents for _, cents in payment.provider_adjustments)
+    paid = sum(result.paid for result in payment.results) - sum(cents for *_, cents in payment.provider_adjustments)
     assert paid >= 0, "a payer forwards a negative balance (PLB FB), it never pays less than nothing"
     day = _day(first.adjudicated_on or date(2026, 11, 20))
     accounts = ["01", "999999992", "DA", "123456", "1512345678", "", "01", "999988880", "DA", "98765"]
