@@ -6,6 +6,7 @@ Each test is one worked example of that page, with its numbers, posted by the de
 from collections import Counter
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,14 +14,18 @@ from hypothesis import strategies as st
 
 from billing.account import Books
 from billing.adjusting import void, write_off
+from billing.correcting import Why, correct
 from billing.dispute import DisputeEvidence, DisputeState
 from billing.draft import Draft
+from billing.facts import Fact, FactKind
 from billing.invoice import Invoice
 from billing.issuing import Trigger, judge_again
 from billing.ledger import (
     Book,
     Entry,
     balanced,
+    corrected_down,
+    credit_applied,
     dispute_lost,
     dispute_moved,
     invoice_issued,
@@ -36,9 +41,9 @@ from billing.ledger import (
 from billing.outside_payment import Outside, PaidBy, record_outside
 from billing.payment import AttemptState, Evidence
 from billing.planning import Agreement, issue_instalment, make_plan
-from billing.policy import OutsidePayments
+from billing.policy import OutsidePayments, Overpayment
 from billing.ports import TakenBack, Write
-from billing.refund import RefundEvidence, RefundState
+from billing.refund import RefundCause, RefundEvidence, RefundState
 from billing.refunding import refund_invoice, settle_refund, settle_taken_back
 from billing.settling import settle, start_charge, start_checkout
 from tests.billing.claim_examples import OWES_62_50
@@ -291,6 +296,67 @@ def test_a_refund_that_failed_after_a_lost_dispute() -> None:
     }
 
 
+# ------------------------------------------------------------------------------------------------------- corrections
+
+
+def corrected(at: Books, target: int, **policy: Any) -> tuple[Books, Booked]:
+    """The first invoice asks for `target` by a later decision: the account after it, and what the correction booked
+    (not what it started to send back)."""
+    draft = Draft(at, NOW, "payer", "result_2")
+    correct(draft, ["inv_a"], target, practice(**policy), Why.CORRECTION)
+    told = (FactKind.INVOICE_CORRECTED, FactKind.CREDIT_APPLIED)
+    own = tuple(w for w in draft.writes() if not isinstance(w.record, Fact) or w.record.kind in told)
+    return after(at, draft.writes()), booked(own)
+
+
+def test_a_correction_of_what_is_not_paid() -> None:
+    """docs/money.md, Corrected, not paid yet. INV-3."""
+    lowered = {(Book.RECEIVABLE, "inv_a"): -4000, (Book.PATIENT_RESPONSIBILITY, "inv_a"): 4000}
+    assert corrected(books(invoice(6250, "inv_a")), 2250)[1] == lowered
+    assert corrected(books(invoice(2250, "inv_a")), 6250)[1] == {place: -cents for place, cents in lowered.items()}
+
+
+def test_a_correction_of_what_was_paid() -> None:
+    """docs/money.md, Corrected, paid. INV-3."""
+    at, entries_of_it = corrected(books(*paid(invoice(6250, "inv_a"))), 2250)
+    assert entries_of_it == {(Book.PATIENT_RESPONSIBILITY, "inv_a"): 4000, (Book.CREDIT, ""): -4000}
+    assert [(r.amount, r.out_of_credit, r.cause) for r in at.refunds] == [(4000, 4000, RefundCause.CORRECTED)]
+    assert at.account.credit == 0
+
+
+def test_a_correction_whose_excess_pays_another_bill() -> None:
+    """docs/money.md, Corrected, paid: as credit. INV-3, `overpayment`."""
+    at = books(*paid(invoice(6250, "inv_a")), invoice(2000, "inv_b"))
+    at, entries_of_it = corrected(at, 2250, overpayment=Overpayment.CREDIT)
+    assert entries_of_it == {
+        (Book.PATIENT_RESPONSIBILITY, "inv_a"): 4000,
+        (Book.CREDIT, ""): -4000 + 2000,
+        (Book.RECEIVABLE, "inv_b"): -2000,
+    }
+    assert (at.account.credit, at.balance, at.refunds) == (2000, 0, ())
+
+
+def test_a_correction_after_a_refund() -> None:
+    """docs/money.md, Corrected after a refund: $10.00 had gone back. INV-3."""
+    at, _ = refund_of(books(*paid(invoice(6250, "inv_a"))), 1000)
+    at, entries_of_it = corrected(at, 2250)
+    assert entries_of_it == {(Book.PATIENT_RESPONSIBILITY, "inv_a"): 3000, (Book.CREDIT, ""): -3000}
+    assert [r.amount for r in at.refunds] == [1000, 3000]
+    assert at.invoices[0].refunded == 0
+
+
+def test_a_correction_during_a_plan() -> None:
+    """docs/money.md, Corrected during a plan. PLAN-9."""
+    at = books(invoice(6250, "inv_a"))
+    plan, writes = make_plan(at, PRACTICE, 2, NOW.date(), Agreement(), NOW)
+    at, entries_of_it = corrected(after(at, writes), 2250)
+    assert entries_of_it == {
+        (Book.RECEIVABLE, plan.plan_id): -4000,
+        (Book.PATIENT_RESPONSIBILITY, "inv_a"): 4000,
+    }
+    assert [i.amount for i in at.plans[0].instalments] == [2250]
+
+
 # ------------------------------------------------------------------------------------------------------- in general
 
 CENTS = st.integers(0, 1_000_000)
@@ -312,6 +378,8 @@ def test_every_posting_sums_to_zero_and_holds_no_empty_entry(excess: int, applie
         voided("inv_a", excess),
         written_off("inv_a", excess),
         paid_outside("inv_a", excess),
+        credit_applied("inv_a", excess),
+        corrected_down("inv_a", [Entry(Book.RECEIVABLE, "inv_a", -excess)]),
     ):
         assert sum(entry.amount for entry in posting) == 0
         assert all(entry.amount for entry in posting)
