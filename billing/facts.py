@@ -32,6 +32,7 @@ class FactKind(StrEnum):
     CLAIM_SUBMITTED = "ClaimSubmitted"
     SESSION_COMPLETED = "SessionCompleted"
     STRIPE_EVENT_STORED = "StripeEventStored"
+    CLEARINGHOUSE_EVENT_STORED = "ClearinghouseEventStored"
     RECONCILE_SLICE_DONE = "ReconcileSliceDone"
     # Facts of a practice
     POLICY_CHANGED = "PolicyChanged"
@@ -92,6 +93,7 @@ class WakeKind(StrEnum):
     PAY_BACK = "pay_back"
     RECONCILE = "reconcile"
     CHECK_RECEIPT = "check_receipt"
+    FETCH_REPORT = "fetch_report"
 
 
 ROUTES: Mapping[str, tuple[str, ...]] = {
@@ -103,6 +105,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     FactKind.CLAIM_SUBMITTED: ("issue_invoice",),
     FactKind.SESSION_COMPLETED: ("issue_invoice",),
     FactKind.STRIPE_EVENT_STORED: ("settle_payment",),
+    FactKind.CLEARINGHOUSE_EVENT_STORED: ("fetch_report",),
     FactKind.RECONCILE_SLICE_DONE: ("reconcile",),
     FactKind.POLICY_CHANGED: (),
     FactKind.CLAIM_HELD: (),
@@ -156,6 +159,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     WakeKind.PAY_BACK: ("pay_back",),
     WakeKind.RECONCILE: ("reconcile",),
     WakeKind.CHECK_RECEIPT: ("reconcile",),
+    WakeKind.FETCH_REPORT: ("fetch_report",),
 }
 """Fact or wake kind -> the verbs whose queue gets a message. Complete: a test goes through every member."""
 

@@ -204,3 +204,10 @@ class Blobs(Protocol):
 
     def pieces(self, name: str) -> Iterator[bytes]:
         """The same in pieces of about a megabyte, each fetched when it is asked for."""
+
+class ClaimReports(Protocol):
+    """The clearinghouse's reports of 835s, by the id of their transaction."""
+
+    def fetch(self, practice: str, transaction_id: str) -> bytes:
+        """The report as JSON that has `transactions`. Raises TryAgain, with the reason, where it cannot be had now;
+        Refused `no_clearinghouse` for a practice that has none."""

@@ -274,6 +274,12 @@ class Eligibility(TypedDict):
     out_of_pocket_remaining: int | None
 
 
+class Heard(TypedDict):
+    """The event was kept now or before, or is of no use."""
+
+    received: Literal[True]
+
+
 class Health(TypedDict):
     """The service answers."""
 

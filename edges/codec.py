@@ -32,6 +32,7 @@ HOMES: Final[Mapping[str, str]] = {
     "body": "billing.claim_state",
     "card": "billing.payment",
     "claim_state": "billing.claim_state",
+    "clearinghouse_event": "billing.clearinghouse_event",
     "consent": "billing.account",
     "contact": "billing.account",
     "dispute": "billing.dispute",

@@ -4,6 +4,7 @@ a secret only as long as the secret is the same (edges/aws.py).
 A handler asks only for what its step needs, so a function that stores webhooks imports neither Stripe nor Jinja.
 """
 
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from edges.settings import Settings
 if TYPE_CHECKING:
     from edges.blobs import S3Blobs
     from edges.card_gateway import StripeCards
+    from edges.clearinghouse import Clearinghouse
     from edges.clock import Clock
     from edges.links import Links
     from edges.mailer import SesMailer
@@ -83,6 +85,20 @@ def links() -> "Links":
     secret_id = settings().link_secret_id
     now, before = aws.secret(secret_id), aws.secret(secret_id, aws.PREVIOUS)
     return Links(now.encode(), settings().public_base_url, previous=before.encode())
+
+
+def clearinghouse_keys() -> Mapping[str, str]:
+    """Practice -> its key at the clearinghouse, as they are now; none in a copy without a clearinghouse."""
+    from edges.clearinghouse_keys import read_keys
+
+    return read_keys(settings().clearinghouse_keys_secret_id) if settings().clearinghouse_api_base else {}
+
+
+def clearinghouse() -> "Clearinghouse":
+    """The clearinghouse's reports."""
+    from edges.clearinghouse import Clearinghouse
+
+    return Clearinghouse(settings().clearinghouse_api_base, clearinghouse_keys())
 
 
 def mailer() -> "SesMailer":

@@ -75,6 +75,16 @@ class Settings:
         return self._given("STRIPE_WEBHOOK_SECRET_ID")
 
     @property
+    def clearinghouse_api_base(self) -> str:
+        """Where the clearinghouse's reports are, or "" in a copy without one."""
+        return self.values.get("CLEARINGHOUSE_API_BASE", "")
+
+    @property
+    def clearinghouse_keys_secret_id(self) -> str:
+        """Our API keys at the clearinghouse, by practice."""
+        return self._given("CLEARINGHOUSE_KEYS_SECRET_ID")
+
+    @property
     def mail_from(self) -> str:
         """The sender of every mail."""
         return self._given("MAIL_FROM")

@@ -38,6 +38,8 @@ VERBS: Final[Mapping[str, tuple[str, ...]]] = {
     "send_email": ("jinja2", "tzdata"),
     "reconcile": ("stripe", "tzdata"),
     "receive_stripe": (),
+    "receive_clearinghouse": (),
+    "fetch_report": ("urllib3",),
     "settle_payment": ("stripe", "tzdata"),
     "pay_back": ("stripe", "tzdata"),
     "receive_mail_events": ("tzdata",),

@@ -173,6 +173,7 @@ ROUTES: Final[tuple[Route, ...]] = (
 
 ELSEWHERE: Final[Mapping[str, tuple[str, ...]]] = {
     "/v1/claim-results": ("POST",),
+    "/webhooks/clearinghouse": ("POST",),
     "/v1/clients/{client_id}/plans": ("POST",),
     "/v1/invoices/{invoice_id}/void": ("POST",),
     "/v1/invoices/{invoice_id}/write-off": ("POST",),

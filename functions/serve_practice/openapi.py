@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, TypeAdapter
 
+from billing.clearinghouse_event import PROCESSED, TRANSACTION_ID
 from edges import answers
 from edges.formats.claim_json import MAX_RESULTS
 from edges.inbound.claim_result import ClaimResultIn
@@ -88,6 +89,7 @@ def document() -> Json:
         paths.setdefault(route.path, {})[route.method.lower()] = _of_route(route)
     elsewhere = {
         "/v1/claim-results": _post_claim_results,
+        "/webhooks/clearinghouse": _post_clearinghouse,
         "/v1/clients/{client_id}/plans": _post_plan,
         **dict.fromkeys(CHANGES, _post_change),
     }
@@ -158,6 +160,41 @@ def _post_claim_results(path: str) -> Json:
             },
         },
     }
+    return operation
+
+
+def _post_clearinghouse(path: str) -> Json:
+    operation = _operation(
+        "Tell that a clearinghouse has processed a transaction; the report of an 835 is then fetched by its id, once",
+        "post_clearinghouse",
+        path,
+        ("claims",),
+        {200: answers.Heard},
+        (400, 409, 413, 422),
+    )
+    event = {
+        "type": "object",
+        "description": "As Stedi sends it. Other events, and transactions of other sets, are let pass.",
+        "required": ["detail-type", "detail"],
+        "properties": {
+            "detail-type": {"type": "string", "examples": [PROCESSED]},
+            "detail": {
+                "type": "object",
+                "required": ["transactionId", "x12"],
+                "properties": {
+                    "transactionId": {"type": "string", "pattern": f"^{TRANSACTION_ID.pattern}$"},
+                    "direction": {"type": "string"},
+                    "x12": {
+                        "type": "object",
+                        "required": ["metadata"],
+                        "properties": {"metadata": {"type": "object", "required": ["transaction"]}},
+                    },
+                },
+            },
+        },
+    }
+    body = {"type": "object", "required": ["event"], "properties": {"event": event}}
+    operation["requestBody"] = {"required": True, "content": _json(body)}
     return operation
 
 

@@ -1,5 +1,5 @@
-"""The one address of a local copy: the console below /_local, the embedded Stripe below /_local/stripe, and everything
-else handed on to the local cloud.
+"""The one address of a local copy: the console below /_local, the embedded Stripe below /_local/stripe, a clearinghouse
+below /_local/clearinghouse, and everything else handed on to the local cloud.
 """
 
 import contextlib
@@ -12,6 +12,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 
 from infra.local.answers import Problem
+from infra.local.clearinghouse import PREFIX as CLEARINGHOUSE
+from infra.local.clearinghouse import LocalClearinghouse
 from infra.local.console import PREFIX, Console, OnlyThisMachine
 from infra.local.proxy import Proxy
 from infra.local.stripe.server import StripeServer
@@ -30,6 +32,7 @@ def build_app(console: Console, proxy: Proxy, stripe: StripeServer) -> Starlette
         routes=[
             Route("/", _to_console),
             Mount(f"{PREFIX}/stripe", stripe.app()),
+            Mount(CLEARINGHOUSE, LocalClearinghouse().app()),
             *console.routes(),
             Route(f"{PREFIX}/{{rest:path}}", _unknown),
             Mount("/", proxy),

@@ -25,6 +25,7 @@ WORK_QUEUES: Final = (
     "send_email",
     "settle_payment",
     "pay_back",
+    "fetch_report",
     "reconcile",
 )
 DEAD_LETTERS: Final = (*WORK_QUEUES, "receive_mail_events", "wake_due", "publish_facts")

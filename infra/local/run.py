@@ -8,6 +8,7 @@ also holds for SIGKILL, which we never hear of (infra/local/guardian.py).
 
 import asyncio
 import contextlib
+import json
 import os
 import secrets
 import signal
@@ -25,6 +26,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.build import ROOT, BuildFailed, local_zips
 from infra.local.app import build_app
+from infra.local.clearinghouse import KEY as CLEARINGHOUSE_KEY
+from infra.local.clearinghouse import PREFIX as CLEARINGHOUSE
 from infra.local.clock import CLOCK_ITEM, Clock
 from infra.local.cloud import Cloud
 from infra.local.console import Console
@@ -264,6 +267,8 @@ class SetUp:
             self._stripe.stripe.listen(f"{self._wanted.base_url}/webhooks/stripe", webhook_secret)
             await asyncio.to_thread(cloud.put_secret, "StripeKeyId", STRIPE_KEY)
             await asyncio.to_thread(cloud.put_secret, "StripeWebhookSecretId", webhook_secret)
+            keys = json.dumps({PRACTICE: CLEARINGHOUSE_KEY})
+            await asyncio.to_thread(cloud.put_secret, "ClearinghouseKeysId", keys)
             await self._clock.set(cloud, self._clock.now)
         quiet = Quiet(cloud, lambda: self._proxy.open, lambda: self._stripe.in_flight)
         copy = Copy(self._wanted.base_url, cloud, self._clock, self._stripe, quiet)
@@ -285,6 +290,7 @@ class SetUp:
             "Stage": "local",
             "PublicBaseUrl": self._wanted.base_url,
             "StripeApiBase": f"{self._wanted.base_url}/_local/stripe",
+            "ClearinghouseApiBase": f"{self._wanted.base_url}{CLEARINGHOUSE}",
             "ClockItem": CLOCK_ITEM,
         }
         cloud.outputs = deploy(

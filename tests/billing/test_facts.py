@@ -13,6 +13,7 @@ VERBS = {
     "send_email",
     "settle_payment",
     "pay_back",
+    "fetch_report",
     "reconcile",
 }
 

@@ -22,6 +22,7 @@ IS_THERE = "attribute_exists(pk)"
 READ_ROW, READ_ROWS, QUERY, WRITE, CHECK = "read a row", "read rows", "query rows", "write a row", "check a row"
 CHANGE, DELETE, DUE = "change a row", "delete a row", "ask what is due"
 LINK, STRIPE, WEBHOOK = "read LinkSecret", "read StripeKey", "read StripeWebhookSecret"
+CLEARINGHOUSE = "read ClearinghouseKeys"
 KEEP_BODY, READ_BODY, KEEP_MAIL, READ_MAIL, SEND_MAIL = (
     "put bodies/",
     "get bodies/",
@@ -60,6 +61,8 @@ MAY: dict[str, set[str]] = {
         *(STRIPE, receive("reconcile"), *map(send, WORK_QUEUES)),
     },
     "receive_stripe": {READ_ROW, WRITE, WEBHOOK},
+    "receive_clearinghouse": {READ_ROW, WRITE, CLEARINGHOUSE},
+    "fetch_report": {READ_ROW, READ_ROWS, WRITE, KEEP_BODY, CLEARINGHOUSE, receive("fetch_report")},
     "settle_payment": {READ_ROW, QUERY, WRITE, CHECK, STRIPE, receive("settle_payment")},
     "receive_mail_events": {READ_ROW, QUERY, WRITE, give_up("receive_mail_events")},
     "wake_due": {READ_ROW, CHANGE, DUE, *map(send, WORK_QUEUES)},
@@ -126,6 +129,7 @@ def probes(cloud: Cloud, client: Callable[[str], Any], stranger: str) -> dict[st
         LINK: lambda: secrets.get_secret_value(SecretId=cloud.outputs["LinkSecretId"]),
         STRIPE: lambda: secrets.get_secret_value(SecretId=cloud.outputs["StripeKeyId"]),
         WEBHOOK: lambda: secrets.get_secret_value(SecretId=cloud.outputs["StripeWebhookSecretId"]),
+        CLEARINGHOUSE: lambda: secrets.get_secret_value(SecretId=cloud.outputs["ClearinghouseKeysId"]),
         KEEP_BODY: lambda: s3.put_object(**bucket, Key="bodies/probe", Body=b""),
         READ_BODY: lambda: s3.get_object(**bucket, Key="bodies/nothing"),
         KEEP_MAIL: lambda: s3.put_object(**bucket, Key="mail/probe", Body=b""),

@@ -88,6 +88,7 @@ def test_only_facts_have_the_attribute_that_the_stream_relays() -> None:
         "session",
         "submission",
         "stripe_event",
+        "clearinghouse_event",
         "reconcile_slice",
     }
 

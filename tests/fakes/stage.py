@@ -20,6 +20,7 @@ VERBS = (
     "send_email",
     "settle_payment",
     "pay_back",
+    "fetch_report",
     "reconcile",
 )
 SHARDS = 4
@@ -56,6 +57,10 @@ class Stage:
             "LINK_SECRET_ID": self._secret(f"link-{number}", "link-secret"),
             "STRIPE_KEY_SECRET_ID": self._secret(f"key-{number}", "sk_test_embedded"),
             "STRIPE_WEBHOOK_SECRET_ID": self._secret(f"webhook-{number}", "whsec_test"),
+            "CLEARINGHOUSE_API_BASE": "http://127.0.0.1:1",
+            "CLEARINGHOUSE_KEYS_SECRET_ID": self._secret(
+                f"clearinghouse-{number}", '{"riverbend": "key_of_riverbend"}'
+            ),
             **{f"QUEUE_{verb.upper()}": url for verb, url in self.queues.items()},
         }
         self.set_clock("2026-11-20T12:00:00Z")

@@ -14,6 +14,7 @@ from edges.inbound.door import answered
 from functions.change_invoice.api import serve as serve_changes
 from functions.create_plan.api import post_plan
 from functions.ingest_claims.handler import receive
+from functions.receive_clearinghouse.handler import receive as receive_event
 from functions.serve_practice.handler import serve
 from tests.billing.examples import NOW, PRACTICE
 from tests.fakes.blobs import MemoryBlobs
@@ -95,6 +96,7 @@ class Api:
         self.store = MemoryStore()
         self.blobs = MemoryBlobs()
         self.cards = FakeCards()
+        self.clearinghouse_keys = {"riverbend": "key_of_riverbend"}
         self.now = NOW
         self.relayed = 0
         for scope, secret in KEYS.items():
@@ -113,6 +115,8 @@ class Api:
     def _served(self, request: Request) -> Response:
         if request.method == "POST" and request.path == "/v1/claim-results":
             return receive(request, store=self.store, blobs=self.blobs, now=self.now)
+        if request.method == "POST" and request.path == "/webhooks/clearinghouse":
+            return receive_event(request, store=self.store, keys=self.clearinghouse_keys, now=self.now)
         if request.method == "POST" and re.fullmatch("/v1/clients/[^/]+/plans", request.path):
             return post_plan(request, store=self.store, cards=self.cards, now=self.now)
         if request.method == "POST" and re.fullmatch(

@@ -121,7 +121,13 @@ SHOWING = (
     ("/v1/receipts/rcp_1", "claims"),
     ("/v1/holds", "practice"),
 )
-ANY = [*((call.method, call.path, call.scope) for call in TAKING), *(("GET", path, scope) for path, scope in SHOWING)]
+TOLD = (("POST", "/webhooks/clearinghouse", "claims"),)
+"""What comes from programs that we do not tell what to send: tests/functions/receive_clearinghouse."""
+ANY = [
+    *((call.method, call.path, call.scope) for call in TAKING),
+    *(("GET", path, scope) for path, scope in SHOWING),
+    *TOLD,
+]
 
 takes_a_body = pytest.mark.parametrize("call", TAKING, ids=str)
 needs_a_key = pytest.mark.parametrize("method, path, scope", ANY)

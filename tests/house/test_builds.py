@@ -21,6 +21,7 @@ MODULE_OF: Mapping[str, str] = {
     "phonenumbers": "phonenumbers",
     "pydantic": "pydantic",
     "stripe": "stripe",
+    "urllib3": "urllib3",
 }
 BROUGHT_ALONG: Mapping[str, str] = {
     "pydantic_core": "pydantic",

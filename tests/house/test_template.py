@@ -119,8 +119,14 @@ def test_no_setting_is_given_that_nobody_reads() -> None:
     assert given == read
 
 
-def test_the_parameters_are_the_four_that_may_differ() -> None:
-    assert list(template()["Parameters"]) == ["Stage", "PublicBaseUrl", "StripeApiBase", "ClockItem"]
+def test_the_parameters_are_the_five_that_may_differ() -> None:
+    assert list(template()["Parameters"]) == [
+        "Stage",
+        "PublicBaseUrl",
+        "StripeApiBase",
+        "ClearinghouseApiBase",
+        "ClockItem",
+    ]
 
 
 def test_the_local_cloud_counts_as_many_shards_as_the_functions() -> None:
@@ -154,6 +160,7 @@ ROUTE_OF = {
     "POST /v1/invoices/{invoice_id}/reviews": "change_invoice",
     "POST /v1/reviews/{review_id}/decision": "change_invoice",
     "POST /webhooks/stripe": "receive_stripe",
+    "POST /webhooks/clearinghouse": "receive_clearinghouse",
     "ANY /v1/{proxy+}": "serve_practice",
     "GET /health": "serve_practice",
     "$default": "serve_practice",
@@ -230,4 +237,5 @@ def test_a_role_opens_the_secrets_its_code_asks_for_and_no_other(verb: str) -> N
     needed = {"StripeKey"} if "stripe" in packages else set()
     needed |= {"LinkSecret"} if "edges.links" in modules else set()
     needed |= {"StripeWebhookSecret"} if verb == "receive_stripe" else set()
+    needed |= {"ClearinghouseKeys"} if "edges.clearinghouse_keys" in modules else set()
     assert secrets_of(verb) == needed

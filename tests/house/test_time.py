@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from edges import aws, card_gateway, deadline
+from edges import aws, card_gateway, clearinghouse, deadline
 from functions.wake_due.flow import STOP_WITH_SECONDS_LEFT
 from infra import build
 from tests.house.reach import ROOT, reach
@@ -69,6 +69,11 @@ def test_every_record_of_a_batch_may_find_stripe_hanging(verb: str) -> None:
         assert batch_size(verb) <= 10
         return
     assert time_out(verb) >= batch_size(verb) * STRIPE_CALL + AWS_TRY + deadline.KEPT_SECONDS
+
+
+def test_every_record_of_a_batch_may_find_the_clearinghouse_hanging() -> None:
+    whole = batch_size("fetch_report") * clearinghouse.CALL_SECONDS + AWS_TRY + deadline.KEPT_SECONDS
+    assert time_out("fetch_report") >= whole
 
 
 def test_a_sweep_stops_while_its_last_call_can_still_end() -> None:

@@ -1,7 +1,6 @@
 """Where the contract suite runs: the official SDK on the emulator in process, over HTTP, or on Stripe itself."""
 
 import queue
-import socket
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,12 +10,12 @@ from typing import Any, Protocol
 import httpx
 import pytest
 import stripe
-import uvicorn
+from starlette.applications import Starlette
 
 from infra.local.stripe import EmbeddedStripe
 from infra.local.stripe.faults import read_faults
 from infra.local.stripe.server import StripeServer
-from infra.local.stripe.wire import CuttableProtocol
+from tests.fakes.served import Served
 
 Json = dict[str, Any]
 START = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
@@ -146,27 +145,15 @@ class World:
         return self.api.payment_intents.create(params=wanted, options={"idempotency_key": key} if key else {})
 
 
-class ThreadedServer:
-    """A uvicorn of its own in a thread, on a free loopback port."""
+class ThreadedServer(Served):
+    """An embedded Stripe of its own."""
 
     def __init__(self, clock: Clock) -> None:
-        # Named as TCP, so that asyncio switches Nagle's algorithm off: 40 ms a call otherwise.
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        self.base = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        self.server = StripeServer(EmbeddedStripe(clock, public_url=self.base), retry_delays_s=(0.01, 0.01, 0.01))
-        app = self.server.app(standalone=True)
-        config = uvicorn.Config(app, http=CuttableProtocol, ws="none", log_config=None)
-        self._uvicorn = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._uvicorn.run, kwargs={"sockets": [listener]})
+        def app(base: str) -> Starlette:
+            self.server = StripeServer(EmbeddedStripe(clock, public_url=base), retry_delays_s=(0.01, 0.01, 0.01))
+            return self.server.app(standalone=True)
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._uvicorn.should_exit = True
-        self._thread.join()
+        super().__init__(app)
 
 
 class Receiver:
