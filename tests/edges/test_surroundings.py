@@ -29,9 +29,13 @@ def test_settings_are_read_by_name_and_type() -> None:
     assert (settings.clock_item, settings.stripe_api_base) == ("", ""), "empty means the real ones"
 
 
+REAL = ("clock_item", "stripe_api_base", "clearinghouse_api_base")
+"""Where empty says something, too."""
+
+
 @pytest.mark.parametrize(
     "name",
-    [n for n, v in vars(Settings).items() if isinstance(v, property) and n not in ("clock_item", "stripe_api_base")],
+    [n for n, v in vars(Settings).items() if isinstance(v, property) and n not in REAL],
 )
 def test_a_setting_that_was_not_given_is_named(name: str) -> None:
     with pytest.raises(MissingSetting, match=r"[A-Z_]+ is not set: give it to this function in template.yaml"):
@@ -272,7 +276,9 @@ def test_every_port_is_what_its_protocol_says_and_made_once(stage: Stage) -> Non
         blobs.get("bodies/none")
 
 
-@pytest.mark.parametrize("verb", ["publish_facts", "wake_due", "receive_stripe", "receive_mail_events"])
+@pytest.mark.parametrize(
+    "verb", ["publish_facts", "wake_due", "receive_stripe", "receive_clearinghouse", "receive_mail_events"]
+)
 def test_a_function_that_moves_no_money_starts_without_heavy_imports(verb: str) -> None:
     heavy = ("stripe", "jinja2", "pydantic", "phonenumbers", "boto3", "aws_lambda_powertools")
     script = (
