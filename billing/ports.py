@@ -205,6 +205,7 @@ class Blobs(Protocol):
     def pieces(self, name: str) -> Iterator[bytes]:
         """The same in pieces of about a megabyte, each fetched when it is asked for."""
 
+
 class ClaimReports(Protocol):
     """The clearinghouse's reports of 835s, by the id of their transaction."""
 

@@ -278,7 +278,8 @@ def _schemas() -> Json:
     taken += [route.takes for route in ROUTES if route.takes]
     shown = {shape for route in ROUTES for shape in route.answers.values() if _is_named(shape)}
     shown |= {shape for one in CHANGES.values() for shape in one.shows.values()}
-    shapes = [*taken, answers.Problem, answers.Plan, answers.Heard, *sorted(shown, key=lambda shape: str(shape.__name__))]
+    shapes = [*taken, answers.Problem, answers.Plan, answers.Heard]
+    shapes += sorted(shown, key=lambda shape: str(shape.__name__))
     _, defined = TypeAdapter.json_schemas(
         [(shape.__name__, "validation", TypeAdapter(shape)) for shape in shapes],
         ref_template="#/components/schemas/{model}",
