@@ -94,6 +94,8 @@ class WakeKind(StrEnum):
     RECONCILE = "reconcile"
     CHECK_RECEIPT = "check_receipt"
     FETCH_REPORT = "fetch_report"
+    UPLOAD = "upload"
+    COUNT = "count"
 
 
 ROUTES: Mapping[str, tuple[str, ...]] = {
@@ -160,6 +162,8 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     WakeKind.RECONCILE: ("reconcile",),
     WakeKind.CHECK_RECEIPT: ("reconcile",),
     WakeKind.FETCH_REPORT: ("fetch_report",),
+    WakeKind.UPLOAD: ("read_claims",),
+    WakeKind.COUNT: ("read_claims",),
 }
 """Fact or wake kind -> the verbs whose queue gets a message. Complete: a test goes through every member."""
 

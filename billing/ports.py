@@ -1,10 +1,10 @@
-"""The three doors to the world that a flow may use, as it sees them. Implementations live in `edges/`, fakes in
+"""The doors to the world that a flow may use, as it sees them. Implementations live in `edges/`, fakes in
 `tests/fakes/`, and one contract suite runs on all of them.
 
 Errors say what the caller does next: `TryAgain` (redeliver, in seconds), `Refused` (the business says no).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
@@ -212,3 +212,39 @@ class ClaimReports(Protocol):
     def fetch(self, practice: str, transaction_id: str) -> bytes:
         """The report as JSON that has `transactions`. Raises TryAgain, with the reason, where it cannot be had now;
         Refused `no_clearinghouse` for a practice that has none."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a file may be put, once: `headers` must be sent with it as they are."""
+
+    url: str
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A file that came: its name, its bytes, and what tells it from another that lies there later."""
+
+    name: str
+    size: int
+    tag: str
+
+
+class Uploads(Protocol):
+    """Files that come to the bucket by themselves."""
+
+    def address(self, name: str, content_type: str, size: int, seconds: int) -> Address:
+        """Where a file of that kind may be put within so many seconds, while none lies there. `size`: its bytes, which
+        are then held to; 0 where they are not known."""
+
+    def find(self, name: str) -> Arrived | None:
+        """The file that came under that name, or None."""
+
+    def pieces(self, arrived: Arrived) -> Iterator[bytes]:
+        """Its content, each piece fetched when it is asked for. Raises TryAgain where another file lies there by
+        now."""
+
+    def keep(self, arrived: Arrived, blob: str) -> None:
+        """Copy it to where bodies are kept, under that name; again is the same. Raises TryAgain where another file lies
+        there by now."""

@@ -51,20 +51,70 @@ class ReceiptRow(TypedDict):
     errors: NotRequired[list[InputError]]
 
 
+class ProviderAdjustment(TypedDict):
+    """Money between payer and provider (PLB), by its reason; positive lowers the payment."""
+
+    reason: str
+    amount: int
+
+
+class Transaction(TypedDict):
+    """What a payment said of its money; none of it is a patient's. `paid` is the payment itself, null where it was no
+    amount; `balances`: it is `claims_paid` less `adjusted`."""
+
+    control: str
+    trace: str
+    claims: int
+    claims_paid: int
+    paid: int | None
+    adjusted: int
+    provider_adjustments: list[ProviderAdjustment]
+    balances: bool
+
+
+UploadReason = Literal["never_came", "empty", "too_large", "unreadable"]
+
+
 class Receipt(TypedDict):
-    """What became of one posted body. While `state` is `processing`, the outcomes known so far."""
+    """What became of one posted or uploaded body.
+
+    `waiting`: an upload whose file has not come; `processing`: the outcomes known so far; `done`: accepted, held,
+    duplicate and rejected sum to claims. `reason` says why nothing of an upload was taken, `warnings` in words. Of a
+    long file `bytes_read` of its `bytes` tells how far it was read, and `results` is a page: `next` is the address of
+    the one that follows, absent on the last.
+    """
 
     receipt_id: str
-    sha256: str
+    sha256: str | None
     status_url: str
-    state: Literal["processing", "done"]
+    state: Literal["waiting", "processing", "done"]
     claims: int
     accepted: int
     held: int
     duplicate: int
     rejected: int
     results: list[ReceiptRow]
+    next: NotRequired[str]
+    transactions: NotRequired[list[Transaction]]
+    bytes: NotRequired[int]
+    bytes_read: NotRequired[int]
+    expires_at: NotRequired[str]
+    reason: NotRequired[UploadReason]
     warnings: NotRequired[list[str]]
+
+
+class UploadAddress(TypedDict):
+    """Where one file may be put, once, by `method` and with exactly these `headers`, until `expires_at`; what becomes
+    of it is at `status_url`."""
+
+    receipt_id: str
+    status_url: str
+    state: Literal["waiting"]
+    method: Literal["PUT"]
+    upload_url: str
+    headers: dict[str, str]
+    expires_at: str
+    max_bytes: int
 
 
 class CardOnFile(TypedDict):

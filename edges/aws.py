@@ -34,6 +34,8 @@ CONFIG: Final = Config(
     s3={"addressing_style": "path"},
 )
 """Three tries, each begun only while it can end within the function's time-out; what fails longer is redelivered."""
+SIGNED: Final = Config(signature_version="s3v4")
+"""An address that S3 lets a file in at: the version before, which botocore would choose for it, signs no headers."""
 LAST_CALL: Final = "ChangeMessageVisibilityBatch"
 """What a worker may still do when its time is over: tell the queue when to show failed records again."""
 
@@ -79,7 +81,7 @@ def client(service: str) -> Any:
 
 @cache
 def _client(service: str) -> Any:
-    made = _session().create_client(service, config=CONFIG)
+    made = _session().create_client(service, config=CONFIG.merge(SIGNED) if service == "s3" else CONFIG)
     made.meta.events.register("before-send", _in_time)
     return made
 

@@ -32,18 +32,12 @@ class S3Blobs:
 
     def pieces(self, name: str) -> Iterator[bytes]:
         """The same in pieces of about a megabyte, each fetched when it is asked for."""
-        return pieces_of(self._client, self._bucket, name)
-
-
-def pieces_of(client: "S3Client", bucket: str, name: str, etag: str = "") -> Iterator[bytes]:
-    """An object in pieces. `etag`: of the object that is meant; S3 refuses where another lies there by now."""
-    start, size = 0, 1
-    only = {"IfMatch": etag} if etag else {}
-    while start < size:
-        with passing_faults():
+        start, size = 0, 1
+        while start < size:
             wanted = f"bytes={start}-{start + PIECE_BYTES - 1}"
-            answer = client.get_object(Bucket=bucket, Key=name, Range=wanted, **only)  # type: ignore[arg-type]
-            piece = answer["Body"].read()
-        size = int(answer["ContentRange"].rpartition("/")[2])
-        start += len(piece)
-        yield piece
+            with passing_faults():
+                answer = self._client.get_object(Bucket=self._bucket, Key=name, Range=wanted)
+                piece = answer["Body"].read()
+            size = int(answer["ContentRange"].rpartition("/")[2])
+            start += len(piece)
+            yield piece

@@ -57,10 +57,12 @@ HOMES: Final[Mapping[str, str]] = {
     "review": "billing.review",
     "session": "billing.session",
     "slice": "billing.claim_state",
+    "slice_count": "billing.receipt",
     "staff_action": "billing.staff_action",
     "stripe_event": "billing.stripe_event",
     "submission": "billing.claim_state",
     "transaction": "billing.transaction",
+    "upload": "billing.upload",
 }
 """Record TYPE -> the module of its class. Imported when a row of that type is first seen: a function that stores
 webhooks does not pay for plans. A test holds this to every record of billing/."""

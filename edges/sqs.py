@@ -70,18 +70,24 @@ class Queues:
 
 
 def each_record(
-    event: Mapping[str, Any], handle: Callable[[Message], None], client: "SQSClient"
+    event: Mapping[str, Any],
+    handle: Callable[[Message], None],
+    client: "SQSClient",
+    read: Callable[[str], Iterable[Message]] = lambda body: (read_body(body),),
 ) -> dict[str, list[dict[str, str]]]:
     """Handle every record of an SQS event -> the partial batch response that names the failed ones.
 
     `handle` raising Refused: acknowledged, the business said no · TryAgain: failed, comes back soon · anything else: a
     bug, fails too and ends in the dead letter queue. Each is logged with its reason.
+
+    `read`: what a record's body means.
     """
     failed = []
     refused = 0
     for record in event["Records"]:
         try:
-            handle(read_body(record["body"]))
+            for message in read(record["body"]):
+                handle(message)
         except Refused as refusal:
             refused += 1
             log.warning("refused", message_id=record["messageId"], **log.about(refusal))

@@ -37,13 +37,46 @@ MAX_TRACE_CHARS: Final = 50
 MAX_REASONS: Final = 50
 """Of PLB in one transaction; X12 knows some thirty."""
 PAYER_REFERENCES: Final = frozenset({"2U", "EO", "HI", "NF"})
+FRONT_BYTES: Final = 4096
+TRANSACTION_BYTES: Final = 8
+"""Of `_TRANSACTION` all but its last may stand at the end of a piece."""
 _TRANSACTION: Final = re.compile(rb"[^A-Za-z0-9]ST[^A-Za-z0-9]835(?![A-Za-z0-9])")
+
+
+NOT_AN_835: Final = (
+    "This is no readable 835: it must begin with an ISA segment and hold an ST*835. Send the file exactly as "
+    "the payer or clearinghouse delivered it."
+)
 
 
 def looks_like_835(body: bytes) -> bool:
     """Whether `read_835` will read `body`: an ISA header whose delimiters can be found, and an ST*835 after it."""
-    start = body[:4096].decode("latin-1").lstrip(BLANK).removeprefix(BYTE_ORDER_MARK).lstrip(BLANK)
-    return read_header(start) is not None and _TRANSACTION.search(body) is not None
+    looks = Looks()
+    looks.at(body)
+    return looks.like_835
+
+
+class Looks:
+    """The same of a file that comes in pieces."""
+
+    def __init__(self) -> None:
+        self._start = b""
+        self._has_transaction = False
+        self._end = b""
+
+    def at(self, piece: bytes) -> None:
+        """The piece that comes next."""
+        if len(self._start) < FRONT_BYTES:
+            self._start += piece[: FRONT_BYTES - len(self._start)]
+        if not self._has_transaction:
+            self._has_transaction = _TRANSACTION.search(self._end + piece) is not None
+            self._end = piece[-TRANSACTION_BYTES:]
+
+    @property
+    def like_835(self) -> bool:
+        """What it looks like so far."""
+        start = self._start.decode("latin-1").lstrip(BLANK).removeprefix(BYTE_ORDER_MARK).lstrip(BLANK)
+        return read_header(start) is not None and self._has_transaction
 
 
 def read_835(

@@ -16,7 +16,8 @@ def check(content_type: str, body: bytes) -> str:
     if kind not in (X12, JSON, FHIR):
         raise BadInput(415, f"Send {JSON}, {FHIR}, or an 835 as {X12}.")
     if len(body) > MAX_BODY_BYTES:
-        raise BadInput(413, f"The body is larger than {MAX_BODY_BYTES:,} bytes. Send it in parts.")
+        detail = f"The body is larger than {MAX_BODY_BYTES:,} bytes. Upload it: POST /v1/claim-results/uploads."
+        raise BadInput(413, detail)
     if kind == X12:
         _check_835(body)
     else:
@@ -25,14 +26,10 @@ def check(content_type: str, body: bytes) -> str:
 
 
 def _check_835(body: bytes) -> None:
-    from edges.formats.x12_835 import looks_like_835
+    from edges.formats.x12_835 import NOT_AN_835, looks_like_835
 
     if not looks_like_835(body):
-        raise BadInput(
-            400,
-            "This is no readable 835: it must begin with an ISA segment and hold an ST*835. Send the file exactly as "
-            "the payer or clearinghouse delivered it.",
-        )
+        raise BadInput(400, NOT_AN_835)
 
 
 def _check_json(body: bytes, kind: str) -> None:

@@ -22,6 +22,7 @@ from billing.claim import ClaimResult
 from billing.claim_state import ReadElement, ReceivedResult, Slice, StoredBody, body_key, slice_key
 from billing.facts import FactKind, Message
 from billing.ports import Blobs, Conflict, Insert, Record, Refused, Store, TryAgain
+from billing.receipt import count_slice, counted
 from billing.transaction import SeenTransaction
 from edges.formats.envelope import Envelope
 from edges.formats.rejected import Rejected
@@ -154,8 +155,11 @@ class _Reader:
             transactions=self._envelope.take(),
         )
         self._number += 1
+        rows: list[Record] = [following]
+        if counted(self._body):
+            rows.append(count_slice(following, {}, self._now, self._bytes_read))
         try:
-            self._store.commit(Insert(following))
+            self._store.commit(*map(Insert, rows))
         except Conflict:
             if self._store.get(following.key) is None:
                 raise  # nobody wrote it: the table was only busy

@@ -9,12 +9,15 @@ from typing import Any, Final
 from billing.claim_state import Submission
 from billing.ports import Refused
 from edges import answers, views
+from edges.inbound.bad_input import BadInput
 from edges.inbound.client import ClientIn, SubmittedClaimIn
 from edges.inbound.practice import PolicyIn, PracticeIn, ProviderIn
 from edges.policy_view import policies
 from edges.receipts import read_receipt
 from functions.serve_practice import care, flow
 from functions.serve_practice.route import Answer, Call, Route
+
+MAX_PAGE_DIGITS: Final = 5
 
 
 def put_client(call: Call, given: ClientIn) -> Answer:
@@ -44,7 +47,10 @@ def show_account(call: Call) -> Answer:
 
 
 def show_receipt(call: Call) -> Answer:
-    receipt = read_receipt(call.store, call.practice, call.params["receipt_id"])
+    page = call.query.get("page", "0")
+    if not page.isdecimal() or len(page) > MAX_PAGE_DIGITS:
+        raise BadInput(400, "A page of a receipt is a number: take the address from `next`.")
+    receipt = read_receipt(call.store, call.practice, call.params["receipt_id"], call.now, int(page))
     if receipt is None:
         raise Refused("unknown_receipt", "There is no receipt of this id.", status=404)
     return Answer(200, receipt)
@@ -156,7 +162,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         show_receipt,
         scopes=("claims", "practice"),
         answers={200: answers.Receipt},
-        refuses=(404,),
+        refuses=(400, 404),
     ),
     Route(
         "GET",
@@ -174,6 +180,7 @@ ROUTES: Final[tuple[Route, ...]] = (
 ELSEWHERE: Final[Mapping[str, tuple[str, ...]]] = {
     "/v1/claim-results": ("POST",),
     "/webhooks/clearinghouse": ("POST",),
+    "/v1/claim-results/uploads": ("POST",),
     "/v1/clients/{client_id}/plans": ("POST",),
     "/v1/invoices/{invoice_id}/void": ("POST",),
     "/v1/invoices/{invoice_id}/write-off": ("POST",),

@@ -44,7 +44,7 @@ def serve(request: Request, *, store: Store, now: datetime) -> Response:
     api_key = authenticate_any(request, store, route.scopes) if route.scopes else None
     practice, key_id, sender = (api_key.practice, api_key.key_id, api_key.secret_hash) if api_key else ("", "", "")
     again = idempotency_key(request) if route.keyed else ""
-    call = Call(practice, found.params, store, now, key_id, sender, again)
+    call = Call(practice, found.params, store, now, key_id, sender, again, request.query)
     given = (parse(route.takes, request.body, request.content_type),) if route.takes else ()
     answer = route.act(call, *given)
     return respond(answer.status, answer.body)

@@ -21,6 +21,7 @@ from edges.inbound.fields import ID_PATTERN, INVOICE_ID_PATTERN, REVIEW_ID_PATTE
 from edges.inbound.invoice_change import PaymentIn, RefundIn, VoidIn, WriteOffIn
 from edges.inbound.plan_request import PlanIn
 from edges.inbound.review import DecisionIn, ReviewIn
+from edges.inbound.upload import UploadIn
 from functions.serve_practice.calls import ELSEWHERE, ROUTES
 from functions.serve_practice.route import Route
 
@@ -90,6 +91,7 @@ def document() -> Json:
     elsewhere = {
         "/v1/claim-results": _post_claim_results,
         "/webhooks/clearinghouse": _post_clearinghouse,
+        "/v1/claim-results/uploads": _post_upload,
         "/v1/clients/{client_id}/plans": _post_plan,
         **dict.fromkeys(CHANGES, _post_change),
     }
@@ -118,6 +120,10 @@ def document() -> Json:
 def _of_route(route: Route) -> Json:
     problems = (*route.refuses, *(BODY_PROBLEMS if route.takes else ()))
     operation = _operation(route.summary, route.act.__name__, route.path, route.scopes, route.answers, problems)
+    if route.path == "/v1/receipts/{receipt_id}":
+        described = "Of a list of results too long for one answer; `next` has the address of the one that follows."
+        page = {"type": "integer", "minimum": 0, "maximum": 99_999, "default": 0}
+        operation["parameters"].append({"name": "page", "in": "query", "description": described, "schema": page})
     if route.takes:
         operation["requestBody"] = {"required": True, "content": _json(_ref(route.takes))}
     if route.keyed:
@@ -198,6 +204,20 @@ def _post_clearinghouse(path: str) -> Json:
     return operation
 
 
+def _post_upload(path: str) -> Json:
+    summary = "Get an address that one file of claim results, up to 50 MB, may be put to; its receipt waits for it"
+    operation = _operation(
+        summary, "post_upload", path, ("claims",), {201: answers.UploadAddress}, (400, 413, 415, 422)
+    )
+    operation["description"] += (
+        " Put the file there once, with exactly the headers of the answer: a second one is refused by S3 (412). An 835 "
+        "may have 50 MB, JSON 4 MB. The same Idempotency-Key again is the same upload with a fresh address."
+    )
+    operation["parameters"] = [_key_parameter(required=False)]
+    operation["requestBody"] = {"required": False, "content": _json(_ref(UploadIn))}
+    return operation
+
+
 def _post_plan(path: str) -> Json:
     summary = "Put what a client owes on a payment plan; a refusal's code names its reason (PLAN-2)"
     problems = (404, 409, *BODY_PROBLEMS)
@@ -274,11 +294,11 @@ def _problem(status: int) -> Json:
 
 def _schemas() -> Json:
     """Every request model and answer type, with all they are made of."""
-    taken: list[type[BaseModel]] = [ClaimResultIn, PlanIn, *(one.takes for one in CHANGES.values())]
+    taken: list[type[BaseModel]] = [ClaimResultIn, PlanIn, UploadIn, *(one.takes for one in CHANGES.values())]
     taken += [route.takes for route in ROUTES if route.takes]
     shown = {shape for route in ROUTES for shape in route.answers.values() if _is_named(shape)}
     shown |= {shape for one in CHANGES.values() for shape in one.shows.values()}
-    shapes = [*taken, answers.Problem, answers.Plan, answers.Heard]
+    shapes = [*taken, answers.Problem, answers.Plan, answers.Heard, answers.UploadAddress]
     shapes += sorted(shown, key=lambda shape: str(shape.__name__))
     _, defined = TypeAdapter.json_schemas(
         [(shape.__name__, "validation", TypeAdapter(shape)) for shape in shapes],

@@ -22,6 +22,7 @@ class Call:
     key_id: str = ""
     sender: str = ""
     idempotency_key: str = ""
+    query: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,11 @@ READ_ROW, READ_ROWS, QUERY, WRITE, CHECK = "read a row", "read rows", "query row
 CHANGE, DELETE, DUE = "change a row", "delete a row", "ask what is due"
 LINK, STRIPE, WEBHOOK = "read LinkSecret", "read StripeKey", "read StripeWebhookSecret"
 CLEARINGHOUSE = "read ClearinghouseKeys"
-KEEP_BODY, READ_BODY, KEEP_MAIL, READ_MAIL, SEND_MAIL = (
+KEEP_BODY, READ_BODY, UPLOAD, READ_UPLOAD, KEEP_MAIL, READ_MAIL, SEND_MAIL = (
     "put bodies/",
     "get bodies/",
+    "put uploads/",
+    "get uploads/",
     "put mail/",
     "get mail/",
     "send mail",
@@ -45,8 +47,11 @@ def give_up(verb: str) -> str:
 
 
 MAY: dict[str, set[str]] = {
-    "ingest_claims": {READ_ROW, READ_ROWS, QUERY, WRITE, KEEP_BODY},
-    "read_claims": {READ_ROW, READ_ROWS, WRITE, READ_BODY, receive("read_claims")},
+    "ingest_claims": {READ_ROW, READ_ROWS, QUERY, WRITE, KEEP_BODY, UPLOAD},
+    "read_claims": {
+        *(READ_ROW, READ_ROWS, QUERY, WRITE, KEEP_BODY, READ_BODY, READ_UPLOAD),
+        receive("read_claims"),
+    },
     "issue_invoice": {READ_ROW, READ_ROWS, QUERY, WRITE, CHECK, DELETE, receive("issue_invoice")},
     "charge_autopay": {READ_ROW, QUERY, WRITE, CHECK, STRIPE, receive("charge_autopay")},
     "create_plan": {READ_ROW, QUERY, WRITE, CHECK, STRIPE, receive("create_plan")},
@@ -78,7 +83,7 @@ def cloud(launched: Launched) -> Iterator[Cloud]:
     made = Cloud.local(launched.port + 1)
     made.read_outputs()
     yield made
-    for key in ("bodies/probe", "mail/probe"):
+    for key in ("bodies/probe", "mail/probe", "uploads/probe"):
         made.s3.delete_object(Bucket=made.outputs["BucketName"], Key=key)
 
 
@@ -132,6 +137,8 @@ def probes(cloud: Cloud, client: Callable[[str], Any], stranger: str) -> dict[st
         CLEARINGHOUSE: lambda: secrets.get_secret_value(SecretId=cloud.outputs["ClearinghouseKeysId"]),
         KEEP_BODY: lambda: s3.put_object(**bucket, Key="bodies/probe", Body=b""),
         READ_BODY: lambda: s3.get_object(**bucket, Key="bodies/nothing"),
+        UPLOAD: lambda: s3.put_object(**bucket, Key="uploads/probe", Body=b""),
+        READ_UPLOAD: lambda: s3.get_object(**bucket, Key="uploads/nothing"),
         KEEP_MAIL: lambda: s3.put_object(**bucket, Key="mail/probe", Body=b""),
         READ_MAIL: lambda: s3.get_object(**bucket, Key="mail/nothing"),
         # A template that is not there: nothing is sent, and no later look at the mailbox meets a mail of nobody's.

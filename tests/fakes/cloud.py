@@ -76,6 +76,8 @@ class LocalCloud:
 
     def client(self, service: str, **config: Any) -> Any:
         """A low-level client of one service."""
+        if service == "s3":
+            config = {"signature_version": "s3v4", **config}
         made = self._session.create_client(
             service,
             endpoint_url=self.url,

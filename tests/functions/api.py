@@ -13,13 +13,14 @@ from edges.http import Request, Response
 from edges.inbound.door import answered
 from functions.change_invoice.api import serve as serve_changes
 from functions.create_plan.api import post_plan
-from functions.ingest_claims.handler import receive
+from functions.ingest_claims.handler import serve as serve_claims
 from functions.receive_clearinghouse.handler import receive as receive_event
 from functions.serve_practice.handler import serve
 from tests.billing.examples import NOW, PRACTICE
 from tests.fakes.blobs import MemoryBlobs
 from tests.fakes.cards import FakeCards
 from tests.fakes.store import MemoryStore
+from tests.fakes.uploads import MemoryUploads
 
 
 def api_event(
@@ -95,6 +96,7 @@ class Api:
     def __init__(self) -> None:
         self.store = MemoryStore()
         self.blobs = MemoryBlobs()
+        self.uploads = MemoryUploads(self.blobs)
         self.cards = FakeCards()
         self.clearinghouse_keys = {"riverbend": "key_of_riverbend"}
         self.now = NOW
@@ -113,8 +115,8 @@ class Api:
         return answered(request, lambda: self._served(request))
 
     def _served(self, request: Request) -> Response:
-        if request.method == "POST" and request.path == "/v1/claim-results":
-            return receive(request, store=self.store, blobs=self.blobs, now=self.now)
+        if request.method == "POST" and request.path in ("/v1/claim-results", "/v1/claim-results/uploads"):
+            return serve_claims(request, store=self.store, blobs=self.blobs, uploads=self.uploads, now=self.now)
         if request.method == "POST" and request.path == "/webhooks/clearinghouse":
             return receive_event(request, store=self.store, keys=self.clearinghouse_keys, now=self.now)
         if request.method == "POST" and re.fullmatch("/v1/clients/[^/]+/plans", request.path):

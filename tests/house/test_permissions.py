@@ -18,7 +18,8 @@ from tests.house.test_template import camel, of_type, template
 Grant = tuple[str, str]
 """An action, and what it may be done to."""
 
-TABLE, INDEX, BODIES, MAILS = "Table", "Table/index/due", "Bucket/bodies/*", "Bucket/mail/*"
+TABLE, INDEX = "Table", "Table/index/due"
+BODIES, UPLOADED, MAILS = "Bucket/bodies/*", "Bucket/uploads/*", "Bucket/mail/*"
 SENDERS = ("publish_facts", "wake_due", "reconcile")
 
 
@@ -67,6 +68,12 @@ ON_THE_TABLE = {
     "container.clock().now": {("dynamodb:GetItem", TABLE)},
     "blobs.put": {("s3:PutObject", BODIES)},
     "blobs.get": {("s3:GetObject", BODIES)},
+    "blobs.pieces": {("s3:GetObject", BODIES)},
+    # Signed here, done by whoever has the address.
+    "uploads.address": {("s3:PutObject", UPLOADED)},
+    "uploads.find": {("s3:GetObject", UPLOADED)},
+    "uploads.pieces": {("s3:GetObject", UPLOADED)},
+    "uploads.keep": {("s3:GetObject", UPLOADED), ("s3:PutObject", BODIES)},
     "self._s3.put_object": {("s3:PutObject", MAILS)},
     "self._s3.get_object": {("s3:GetObject", MAILS)},
     "self._ses.send_email": {

@@ -152,6 +152,7 @@ def test_every_dead_letter_queue_is_one_that_redrive_knows() -> None:
 
 ROUTE_OF = {
     "POST /v1/claim-results": "ingest_claims",
+    "POST /v1/claim-results/uploads": "ingest_claims",
     "POST /v1/clients/{client_id}/plans": "create_plan",
     "POST /v1/invoices/{invoice_id}/void": "change_invoice",
     "POST /v1/invoices/{invoice_id}/write-off": "change_invoice",

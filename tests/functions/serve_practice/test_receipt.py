@@ -29,7 +29,7 @@ def receipt(*rows: Slice | ClaimState) -> dict[str, object]:
     store.commit(Insert(BODY))
     for row in rows:
         store.commit(Insert(row))
-    shown = read_receipt(store, "willow", "rcp_1")
+    shown = read_receipt(store, "willow", "rcp_1", NOW)
     assert shown is not None
     return dict(shown)
 
@@ -128,5 +128,5 @@ def test_a_held_result_that_was_decided_anew_shows_its_present_verdict() -> None
 def test_a_receipt_is_shown_only_to_the_practice_that_owns_it() -> None:
     store = MemoryStore()
     store.commit(Insert(BODY))
-    assert read_receipt(store, "oak", "rcp_1") is None
-    assert read_receipt(store, "willow", "rcp_2") is None
+    assert read_receipt(store, "oak", "rcp_1", NOW) is None
+    assert read_receipt(store, "willow", "rcp_2", NOW) is None

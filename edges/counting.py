@@ -1,0 +1,47 @@
+"""Counts of a long body, kept beside its slices: read them, and look again at what may have changed."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+
+from billing.claim_state import Slice, claim_state_key, slice_key
+from billing.ids import receipt_pk
+from billing.ports import Conflict, Store, Update
+from billing.receipt import SliceCount, Verdicts, looked_at_again, verdicts_in
+
+
+def counts_of(store: Store, receipt_id: str) -> list[SliceCount]:
+    """The counts of every slice that was read."""
+    return [row for row in store.partition(receipt_pk(receipt_id), "COUNT#") if isinstance(row, SliceCount)]
+
+
+def verdicts_on(store: Store, slices: Sequence[Slice]) -> Verdicts:
+    """What was decided of everything in these slices."""
+    if not slices:
+        return {}
+    claims = sorted({element.claim_id for one in slices for element in one.elements if element.result})
+    practice = slices[0].practice
+    return verdicts_in(store.get_many([claim_state_key(practice, claim) for claim in claims]) if claims else ())
+
+
+def look_again(
+    store: Store, counts: Sequence[SliceCount], now: datetime, has_time: Callable[[], bool]
+) -> list[SliceCount]:
+    """The counts, those that may have changed looked at again while there is time: first where something has no outcome
+    yet, then what was not looked at for longest. What is found is kept for whoever asks next."""
+    found = {one.number: one for one in counts}
+    may_change = sorted((one for one in counts if one.open), key=lambda one: (not one.unjudged, one.at, one.number))
+    for one in may_change:
+        if not has_time():
+            break
+        read = store.get(slice_key(one.receipt_id, one.number))
+        assert isinstance(read, Slice), f"{one.receipt_id}: slice {one.number} was counted, so it is stored"
+        wanted = sorted({read.elements[place].claim_id for place in one.open})
+        verdicts = verdicts_in(store.get_many([claim_state_key(one.practice, claim) for claim in wanted]))
+        again = looked_at_again(one, read, verdicts, now)
+        if replace(again, version=one.version) != one:
+            found[one.number] = again
+            with suppress(Conflict):  # somebody else looked at the same moment; both saw what is true
+                store.commit(Update(again))
+    return [found[one.number] for one in counts]
