@@ -61,6 +61,13 @@ class DeadLetter:
         return None
 
     @property
+    def files(self) -> list[str]:
+        """The files that came, where S3 tells of them."""
+        content = self.content
+        records = content.get("Records") if isinstance(content, dict) and self.verb == "read_claims" else None
+        return [record["s3"]["object"]["key"] for record in records or ()]
+
+    @property
     def stretch(self) -> dict[str, Any] | None:
         """The stretch of the stream that was not relayed, where the letter names one."""
         content = self.content
@@ -71,6 +78,8 @@ class DeadLetter:
         """What it is about, in ids."""
         if fact := self.fact:
             return f"{fact['kind']} at {fact['sk']} ({_whose(fact['pk'])})"
+        if self.files:
+            return "uploaded: " + ", ".join(self.files)
         if stretch := self.stretch:
             numbers = f"{stretch['startSequenceNumber']} to {stretch['endSequenceNumber']}"
             return f"{stretch.get('batchSize', 'some')} records of the stream, {stretch['shardId']} {numbers}"

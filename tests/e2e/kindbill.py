@@ -132,6 +132,12 @@ class Kindbill:
         sent = {"content-type": kind} | {name.replace("_", "-"): value for name, value in headers.items()}
         return self.call("POST", "/v1/claim-results", "claims", content=body, headers=sent)
 
+    def upload(self, body: bytes) -> tuple[Json, httpx.Response]:
+        """Ask for an address and put the file there -> what was told of the address, and S3's bare answer."""
+        given = self.post("/v1/claim-results/uploads", {"bytes": len(body)}, "claims")
+        headers = given["headers"]
+        return given, httpx.put(given["upload_url"], content=body, headers=headers, timeout=60, trust_env=False)
+
     def decide(self, *decisions: Decision) -> Json:
         """A payer's 835 arrives and is worked through -> its receipt."""
         answer = self.send(as_835(*decisions))

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.e2e.decisions import Decision, as_835, as_batch, as_fhir, as_json
@@ -46,6 +47,31 @@ def test_the_same_file_twice_is_one_receipt_and_under_other_control_numbers_a_du
     assert client.only_invoice()["amount"] == 62_50
     assert client.mail_kinds() == ["invoice"]
     assert only(kindbill.receipt(as_json_too))["outcome"] in ("duplicate", "held")
+
+
+def test_a_file_that_is_uploaded_is_billed_once_and_its_address_takes_no_second(
+    kindbill: Kindbill, client: Client
+) -> None:
+    """Contract, Claim processors: larger files by a one-time upload address; claims.md 4.8 (a)."""
+    body = as_835(Decision(client.claim(), 150_00, 62_50)).encode()
+    given, put = kindbill.upload(body)
+    assert put.status_code == 200, put.text
+    second = httpx.put(given["upload_url"], content=body, headers=given["headers"], trust_env=False)
+    assert second.status_code == 412
+    kindbill.settle()
+    receipt = kindbill.get(given["status_url"], "claims")
+    assert receipt["receipt_id"] == given["receipt_id"]
+    assert (only(receipt)["outcome"], only(receipt)["now"]) == ("accepted", "invoiced")
+    assert [(one["claims"], one["balances"]) for one in receipt["transactions"]] == [(1, True)]
+
+    posted = kindbill.send(body)
+    assert (posted.status_code, posted.json()["sha256"]) == (200, receipt["sha256"])
+    wrong, put = kindbill.upload(b"not an 835")
+    assert put.status_code == 200
+    kindbill.settle()
+    refused = kindbill.get(wrong["status_url"], "claims")
+    assert (refused["state"], refused["reason"], refused["claims"]) == ("done", "unreadable", 0)
+    assert client.only_invoice()["amount"] == 62_50
 
 
 def test_an_idempotency_key_is_bound_by_its_first_body(kindbill: Kindbill, client: Client) -> None:
