@@ -25,9 +25,12 @@ Verdicts = Mapping[tuple[str, str], Verdict]
 
 @dataclass(frozen=True)
 class SliceCount:
-    """What the claims of one slice became, as it was when somebody looked (`at`). `claims`: in it · `bytes_read`: how
-    far the body was read with it · `open`: places in the slice whose outcome may still change, the `unjudged` among them ·
-    `waiting`: it is the body's last, and somewhere in the body a result has no outcome yet."""
+    """What the claims of one slice became, as it was when somebody looked (`at`).
+
+    `claims`: in it · `bytes_read`: how far the body was read with it · `open`: places in the slice whose outcome may
+    still change, the `unjudged` among them · `waiting`: it is the body's last, and somewhere in the body a result has
+    no outcome yet.
+    """
 
     TYPE: ClassVar[str] = "slice_count"
 
