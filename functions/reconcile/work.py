@@ -5,17 +5,20 @@ at, and every body that came since the last night (each is in the index until so
 from dataclasses import replace
 from typing import Final
 
-from billing.claim_state import WATCHED_FOR
-from billing.facts import WakeKind
+from billing.claim_state import WATCHED_FOR, Slice
+from billing.facts import FactKind, Message, WakeKind
 from billing.ids import Key, claim_pk
 from billing.invoice import due_text
 from billing.ports import DueItem
 from billing.reconciliation import RECONCILIATION_KEY, Cursor, Phase
 from billing.reconciling import AHEAD, STILL_UNDER_WAY
-from functions.reconcile.bodies import results_of, slices_of, unjudged, unread
+from functions.reconcile.bodies import results_of, unjudged
 from functions.reconcile.night import Night
 
 PAGE: Final = 20
+PLACES: Final = 1_000
+"""More than a slice has results: a place in a body is its slice's number times this, and the place in that slice. A
+body of 50 MB has 550 slices, and each is read once a night."""
 
 
 def work(night: Night, cursor: Cursor, shards: int, most: int) -> Cursor:
@@ -43,21 +46,31 @@ def work(night: Night, cursor: Cursor, shards: int, most: int) -> Cursor:
 
 
 def _body(night: Night, item: DueItem, cursor: Cursor, most: int) -> Cursor:
-    """At most so many of the body's results and their claims -> the cursor as it is then: `results` is 0 where the body
-    is done with, tonight."""
+    """At most so many results of one slice of the body, and their claims -> the cursor as it is then: `results` says
+    where the body goes on, 0 where it is done with, tonight."""
     night.spent += 1
     if item.due_at > f"{night.run + WATCHED_FOR - STILL_UNDER_WAY:%Y-%m-%dT%H:%M:%SZ}":
         return cursor  # it came just now, or was sent again just now
-    slices = slices_of(night.store, item.key)
-    results = results_of(slices)
-    part = results[cursor.results : cursor.results + most]
-    lost = [*unread(item.key, slices), *unjudged(night.store, slices, part)]
-    night.send_again(*lost)
-    for element in part:
-        night.claim(claim_pk(slices[0].practice, element.claim_id))
-    cursor = replace(cursor, results=cursor.results + len(part), missing=cursor.missing or bool(lost))
-    if cursor.results < len(results):
-        return cursor
+    number, first = divmod(cursor.results, PLACES)
+    row = night.store.get(Key(item.key.pk, f"SLICE#{number:06d}#"))
+    if isinstance(row, Slice):
+        results = results_of([row])
+        part = results[first : first + most]
+        lost = unjudged(night.store, [row], part)
+        night.send_again(*lost)
+        for element in part:
+            night.claim(claim_pk(row.practice, element.claim_id))
+        going_on = first + len(part) < len(results)
+        goes_on_at = cursor.results + len(part) if going_on else (number + 1) * PLACES
+        read_to_the_end = row.last and not going_on
+    else:
+        before = Message(FactKind.CLAIM_SLICE_READ, Key(item.key.pk, f"SLICE#{number - 1:06d}#"))
+        lost = [before if number else Message(FactKind.CLAIM_BODY_STORED, item.key)]
+        night.send_again(*lost)
+        goes_on_at, read_to_the_end = 0, True
+    cursor = replace(cursor, missing=cursor.missing or bool(lost))
+    if not read_to_the_end:
+        return replace(cursor, results=goes_on_at)
     _end(night, item.key, missing=cursor.missing)
     return replace(cursor, results=0, missing=False)
 

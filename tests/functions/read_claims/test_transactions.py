@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,8 @@ from functions.read_claims.flow import SLICE_CLAIMS, run
 from tests.fakes.blobs import MemoryBlobs
 from tests.fakes.store import MemoryStore
 from tests.functions.read_claims.test_flow import NOW, claim_ids, era, read_all, results, slices, stored
+
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "835"
 
 
 def flags(store: MemoryStore) -> dict[str, str]:
@@ -170,3 +173,20 @@ def test_a_result_keeps_its_place_in_its_body() -> None:
     read_all(stored(era(claim_ids(SLICE_CLAIMS + 1)), store), store)
     places = [row.place for row in store.stream if isinstance(row, ReceivedResult)]
     assert places == list(range(SLICE_CLAIMS + 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "adjusted"), [("interest", -2_50), ("provider_adjustments", None), ("sequestration", 0), ("capitated", 0)]
+)
+def test_money_between_payer_and_provider_is_told_apart_and_is_no_patients(name: str, adjusted: int | None) -> None:
+    """claims.md 4.4, 4.7, LAW-3: interest, PLB, sequestration and capitation stand beside the results, never in what a
+    patient owes."""
+    store = MemoryStore()
+    (only,) = read_all(stored((FIXTURES / f"{name}.835").read_bytes(), store), store)
+    assert all(one.balances for one in only.transactions)
+    told = sum(one.adjusted for one in only.transactions)
+    assert told == adjusted if adjusted is not None else told != 0
+    for row in results(store):
+        owed = sum(a.amount for a in row.result.all_adjustments if a.group == "PR")
+        assert row.result.patient_responsibility == owed <= row.result.charged - row.result.paid
+    assert sum(row.result.paid for row in results(store)) == sum(one.claims_paid for one in only.transactions)
