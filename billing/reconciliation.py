@@ -45,8 +45,8 @@ class Phase(StrEnum):
 @dataclass(frozen=True)
 class Cursor:
     """How far a run is. `after`: Stripe's id, or a finding's · `shard`, `last_*`: the entry of the due index
-    that was looked at last · `results`: how many of the body that follows it were · `missing`: one of those has
-    no verdict."""
+    that was looked at last · `results`: where the body that follows it goes on · `missing`: something of it was
+    not read, or has no verdict."""
 
     phase: Phase = Phase.FINDINGS
     after: str = ""
