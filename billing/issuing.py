@@ -78,7 +78,9 @@ def _commit_of(file: ClaimFile, trigger: Trigger, held_back: Sequence[str], now:
     if trigger.decision is not None:
         decisions = replaced_decision(decisions, trigger.decision)
     by_result = {one.result: one for one in decisions}
-    seen = [Seen(r.result, by_result.get(r.result.result_key()), bool(r.same_transaction_as)) for r in file.results]
+    seen = [
+        Seen(r.result, by_result.get(r.result.result_key()), _contradicts_its_payment(r, file)) for r in file.results
+    ]
     policy = file.practice.policy
     waited = before.waited or trigger.waited
     rules = Rules(policy.accept_test_files, policy.bill_reviewable, waited, held_back)
@@ -105,6 +107,14 @@ def _commit_of(file: ClaimFile, trigger: Trigger, held_back: Sequence[str], now:
         *(work.draft.writes() if work.draft else ()),
         *(Insert(fact) for fact in work.facts(after)),
     )
+
+
+def _contradicts_its_payment(received: ReceivedResult, file: ClaimFile) -> bool:
+    """Whether the same payment came before in other words *and said something about this claim* (claims.md 4.8, ring
+    b). A claim that the first file did not have is no second posting: clearinghouses split files, and payers reuse
+    numbers."""
+    first = received.same_transaction_as
+    return bool(first) and any(other.receipt_id == first for other in file.results)
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 PAYER = {"id": "87726", "name": "Example Health Plan"}
@@ -44,6 +44,11 @@ class Decision:
     def control(self) -> str:
         """What the payer calls the claim."""
         return self.payer_claim_id or f"P-{self.claim_id}"
+
+    def taken_back(self) -> "Decision":
+        """Its exact negative (claims.md 4.5)."""
+        negated = tuple((group, code, -amount) for group, code, amount in self.reasons)
+        return replace(self, charged=-self.charged, adjustments=negated, status="reversal")
 
 
 def as_835(*decisions: Decision, control: int = 1, usage: str = "P") -> str:

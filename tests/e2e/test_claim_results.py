@@ -225,6 +225,34 @@ def test_a_second_result_of_an_invoiced_claim_puts_its_bill_in_review_and_stops_
     assert (refused.status_code, refused.json()["code"]) == (409, "in_review")
 
 
+def test_inv_3_a_correction_before_the_charge_lowers_it_and_after_it_sends_the_rest_back(
+    kindbill: Kindbill, client: Client
+) -> None:
+    """INV-3: only the difference, one mail, and nothing is charged twice."""
+    client.save_card()
+    first = Decision(client.claim(), 150_00, 62_50)
+    kindbill.decide(first)
+    (announced,) = client.account()["upcoming_charges"]
+    lower = replace(first, share=40_00, payer_claim_id="CORRECTED-1")
+    kindbill.decide(first.taken_back(), lower)
+
+    (coming,) = client.account()["upcoming_charges"]
+    assert (coming["at"], coming["amount"], client.only_invoice()["open_amount"]) == (announced["at"], 40_00, 40_00)
+    assert sum(line["you_owe"] for line in client.only_invoice()["lines"]) == client.only_invoice()["amount"] == 40_00
+    assert "$40.00" in client.mail("invoice_changed")["text"]
+    kindbill.forward("48h")
+    assert client.taken() == [40_00]
+
+    receipt = kindbill.decide(lower.taken_back(), replace(first, share=15_00, payer_claim_id="CORRECTED-2"))
+    assert [(row["outcome"], row["now"]) for row in receipt["results"]] == [("accepted", "adjusted")] * 2
+    assert client.taken() == [40_00]
+    assert [one["amount"] for one in client.refunds()] == [25_00]
+    assert "We are sending $25.00 back" in client.mails("invoice_changed")[-1]["text"]
+    assert (client.account()["balance"], client.account()["credit"]) == (0, 0)
+    kindbill.forward("10d")
+    assert client.taken() == [40_00]
+
+
 def test_while_another_payer_may_answer_nothing_is_billed_and_after_45_days_a_person_looks(
     kindbill: Kindbill, client: Client
 ) -> None:
