@@ -8,6 +8,7 @@ from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict  # pydantic reads the one of `typing` from Python 3.12 on only
 
+from billing.explain import Bucket
 from billing.invoice import Status
 from billing.plan import InstalmentStatus, PlanStatus
 from billing.policy import AmountSource, AutopayDelay, OutsidePayments, Overpayment, TilDisclosure
@@ -134,8 +135,21 @@ class Autopay(TypedDict):
     cap: int | None
 
 
+class Reason(TypedDict):
+    """One adjustment of a service, as the payer gave it, in our own sentence: `amount` cents of `column`. What a column
+    holds beyond its reasons, the plan paid."""
+
+    group: str
+    code: str
+    sentence: str
+    amount: int
+    column: Bucket
+
+
 class Line(TypedDict):
-    """Where each cent of one service went (INV-6)."""
+    """Where each cent of one service went (INV-6): billed = plan_discount + insurance_paid + you_owe, and you_owe =
+    deductible + coinsurance + copay + not_covered. What another insurance settled counts as paid by insurance; its
+    reason has code 23."""
 
     procedure: str
     service_date: str | None
@@ -147,6 +161,7 @@ class Line(TypedDict):
     copay: int
     not_covered: int
     you_owe: int
+    reasons: list[Reason]
 
 
 class Invoice(TypedDict):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from billing.account import Account, Books, Contact
 from billing.claim_state import Hold, Submission
 from billing.eap import NotCovered
-from billing.explain import ExplainedLine
+from billing.explain import ExplainedLine, Bucket, Reason
 from billing.gates import Gate
 from billing.invoice import Invoice, Source, Status
 from billing.invoice_lines import InvoiceLines
@@ -204,6 +204,17 @@ def _line(line: ExplainedLine) -> "answers.Line":
         "copay": line.copay,
         "not_covered": line.not_covered,
         "you_owe": line.you_owe,
+        "reasons": [_reason(reason) for reason in line.reasons],
+    }
+
+
+def _reason(reason: Reason) -> "answers.Reason":
+    return {
+        "group": reason.group,
+        "code": reason.code,
+        "sentence": reason.sentence,
+        "amount": reason.amount,
+        "column": Bucket(reason.bucket),
     }
 
 

@@ -8,7 +8,7 @@ import pytest
 from billing.account import Account, Books, Contact
 from billing.claim import SubmittedClaim
 from billing.claim_state import Hold, ReceivedResult, Submission
-from billing.explain import ExplainedLine
+from billing.explain import ExplainedLine, Reason
 from billing.facts import Message
 from billing.gates import Gate
 from billing.ids import claim_pk
@@ -186,7 +186,8 @@ def books(*invoices: Invoice, plans: tuple[Plan, ...] = (), attempts: tuple[Atte
 
 def test_an_account_shows_each_invoice_with_where_its_cents_went() -> None:
     """INV-6."""
-    line = ExplainedLine("90834", date(2026, 10, 30), 150_00, 45_00, 90_00, 0, 0, 15_00, 0, 15_00, ())
+    copay = Reason("PR", "3", 15_00, "This is your copay.", "copay")
+    line = ExplainedLine("90834", date(2026, 10, 30), 150_00, 45_00, 90_00, 0, 0, 15_00, 0, 15_00, (copay,))
     lines = InvoiceLines("willow", "ana", "inv1", (line,))
     shown = views.client_account(books(invoice("inv1", 15_00)), [lines], PACIFIC, can_book=True)
     assert shown["invoices"] == [
@@ -208,6 +209,15 @@ def test_an_account_shows_each_invoice_with_where_its_cents_went() -> None:
                     "copay": 15_00,
                     "not_covered": 0,
                     "you_owe": 15_00,
+                    "reasons": [
+                        {
+                            "group": "PR",
+                            "code": "3",
+                            "sentence": "This is your copay.",
+                            "amount": 15_00,
+                            "column": "copay",
+                        }
+                    ],
                 }
             ],
         }
