@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from billing.account import Books, Contact
 from billing.facts import FactKind
+from billing.invoice_lines import InvoiceLines
 from billing.notice import Letter, NoticeKind
 from billing.policy import Practice, Provider
 
@@ -19,6 +20,10 @@ FOLLOWS_WHAT_WAS_TOLD = frozenset(
 its end, and who had the bill needs it no second time."""
 
 
+EXPLAINS_A_BILL = frozenset({FactKind.INVOICE_ISSUED, FactKind.INVOICE_JOINED_AUTOPAY, FactKind.INVOICE_RESUMED})
+"""Facts whose mail is about one bill and says in totals where its price went."""
+
+
 @dataclass(frozen=True)
 class Outgoing:
     """A letter to send, under its id, and the invoices whose next step depends on its being accepted."""
@@ -31,13 +36,14 @@ class Outgoing:
 @dataclass(frozen=True)
 class Desk:
     """Whom a letter is from and to: read together with the books. `told`: invoices that a mail was about before, known
-    for the facts of `FOLLOWS_WHAT_WAS_TOLD` only."""
+    for the facts of `FOLLOWS_WHAT_WAS_TOLD` only · `explained`: the lines of the bill, for `EXPLAINS_A_BILL` only."""
 
     practice: Practice
     provider: Provider | None
     contact: Contact
     books: Books
     told: frozenset[str] = frozenset()
+    explained: InvoiceLines | None = None
 
     def to_client(self, kind: NoticeKind, **content: object) -> Letter:
         return self._letter(kind, self.contact.email, content)

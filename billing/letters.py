@@ -24,13 +24,14 @@ from billing.invoice import Invoice, Source
 from billing.letters_of_changes import dispute_closed, dispute_opened, no_longer_owed, refund_failed, refund_sent
 from billing.letters_of_corrections import change_in_words, changed, credit_used
 from billing.letters_of_reviews import review_decided, review_requested
-from billing.money import STRIPE_MINIMUM
+from billing.money import STRIPE_MINIMUM, Cents
 from billing.notice import Letter, LetterItem, NoticeKind
 from billing.payment import Attempt, AttemptKind, Part
 from billing.period import local_date, whole_minute
 from billing.plan import CHARGE_AFTER_ISSUE, Plan, issue_instant, paid_off
 from billing.policy import Practice
 from billing.ports import Write
+from billing.where_it_went import WhereItWent, where_it_went
 
 
 def letters_for(fact: Fact, desk: Desk, now: datetime) -> tuple[Outgoing, ...]:
@@ -135,7 +136,16 @@ def _invoice_letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[Written]
             letter = desk.to_client(NoticeKind.INVOICE, amount=amount)
     if fact.kind == FactKind.INVOICE_ISSUED and "before" in fact.data:
         letter = replace(letter, change=change_in_words(fact))
-    return [(replace(letter, basis=basis_of(invoice)), (invoice.invoice_id,))]
+    told = replace(letter, basis=basis_of(invoice), went=_in_totals(desk, amount))
+    return [(told, (invoice.invoice_id,))]
+
+
+def _in_totals(desk: Desk, amount: Cents) -> WhereItWent | None:
+    """Where the price of the bill went, as far as a mail may say it (LAW-1); None where there is nothing to tell, or
+    the lines are not about exactly what the mail asks for."""
+    went = where_it_went(desk.explained.lines) if desk.explained else None
+    tells = went is not None and went.somebody_else_had_a_part and not went.differences and went.yours == amount
+    return went.in_totals if went is not None and tells else None
 
 
 def _correction_letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[Written]:

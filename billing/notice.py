@@ -1,6 +1,6 @@
 """Mails that a client or a practice gets: which fact has which notice, and the letter that is written.
 
-LAW-1: a letter names the practice, the amount and the card; never service, diagnosis or date of service. Details are
+LAW-1: a letter names the practice, amounts and the card; never service, diagnosis or date of service. Details are
 behind the link.
 """
 
@@ -13,6 +13,7 @@ from billing.basis import Basis
 from billing.ids import Key, facts_pk, segment
 from billing.money import Cents
 from billing.row import Asleep
+from billing.where_it_went import WhereItWent
 
 
 class NoticeKind(StrEnum):
@@ -58,9 +59,9 @@ class Letter:
     `reason`, `what_to_do`: plain sentences · `retry_at`: next try of a failed charge · `cap`: limit per charge ·
     `consent_text`: the text agreed to · `announced`: a charge was announced that changes, or does not happen ·
     `recorded`, `received_on`: the practice took the money itself, that day · `left`: what of the paid bills is open ·
-    `excess`: what was paid above them · `basis`: what a new bill rests on · `before`, `after`: what a bill asked for
-    and asks for now, `change`: why, in a sentence · `returned`, `returned_to`: of that, what goes back, and to which
-    card · `credited`: what stays credit.
+    `excess`: what was paid above them · `basis`: what a new bill rests on, `went`: where its price went, in totals ·
+    `before`, `after`: what a bill asked for and asks for now, `change`: why, in a sentence · `returned`, `returned_to`:
+    of that, what goes back, and to which card · `credited`: what stays credit.
     """
 
     kind: NoticeKind
@@ -95,6 +96,7 @@ class Letter:
     returned: Cents = 0
     returned_to: str = ""
     credited: Cents = 0
+    went: WhereItWent | None = None
 
 
 @dataclass(frozen=True)

@@ -35,11 +35,11 @@ class Kind(StrEnum):
     FIXED = "fixed"
     PLAN_PAID = "plan_paid"
     ABOVE_PRICE = "above_price"
+    EXPECTED = "expected"
     DEDUCTIBLE = "deductible"
     COINSURANCE = "coinsurance"
     COPAY = "copay"
     NOT_COVERED = "not_covered"
-    EXPECTED = "expected"
     OWN = "own"
 
 
@@ -57,6 +57,7 @@ LABELS: Final[dict[Kind, str]] = {
     Kind.EXPECTED: "Expected from your plan",
     Kind.OWN: "Without a health plan",
 }
+YOUR_PART: Final = "Your part"
 TURNED: Final[dict[Kind, str]] = {
     Kind.DISCOUNT: "Added back by your plan",
     Kind.NOT_YOURS: "Added back by your plan",
@@ -67,6 +68,7 @@ TURNED: Final[dict[Kind, str]] = {
     Kind.COINSURANCE: "Coinsurance, taken back",
     Kind.COPAY: "Copay, taken back",
     Kind.NOT_COVERED: "Not covered, taken back",
+    Kind.OWN: "Taken off",
 }
 """What a part is called whose amount is below zero, where that is not what it always is."""
 
@@ -126,12 +128,31 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """Why a bill asks for `amount` cents more (or less) than its services leave to the client."""
+
+    amount: Cents
+    sentence: str
+
+    @property
+    def label(self) -> str:
+        return "Added to this bill" if self.amount > 0 else "Taken off this bill"
+
+
+@dataclass(frozen=True)
 class WhereItWent:
-    """The full price, its parts without those of zero, and what is left to the client; in cents."""
+    """The full price, its parts without those of zero, and what of it is the client's; in cents. `differences`: what
+    the bill asks for beside that, as where another bill asks for a part of it."""
 
     billed: Cents
     parts: tuple[Part, ...]
-    you_owe: Cents
+    yours: Cents
+    differences: tuple[Difference, ...] = ()
+
+    @property
+    def you_owe(self) -> Cents:
+        """What the bill asks for."""
+        return self.yours + sum(one.amount for one in self.differences)
 
     @property
     def somebody_else_had_a_part(self) -> bool:
@@ -139,9 +160,11 @@ class WhereItWent:
         return any(not part.yours for part in self.parts)
 
     @property
-    def totals(self) -> tuple[Part, ...]:
-        """The parts that are not the client's, without the reasons: all that a mail may say of them (LAW-1)."""
-        return tuple(Part(part.kind, part.label, part.amount) for part in self.parts if not part.yours)
+    def in_totals(self) -> "WhereItWent":
+        """The same without its reasons, the client's part as one: all that a mail may say of it (LAW-1)."""
+        others = tuple(Part(part.kind, part.label, part.amount) for part in self.parts if not part.yours)
+        yours = (Part(Kind.OWN, YOUR_PART, self.yours),) if self.yours else ()
+        return WhereItWent(self.billed, others + yours, self.yours)
 
     @property
     def slices(self) -> tuple[Part, ...]:
@@ -154,22 +177,31 @@ class WhereItWent:
 
 def where_it_went(lines: Sequence[ExplainedLine]) -> WhereItWent:
     """The parts of one service, or of several together. They sum to what was billed wherever the lines do."""
+    services = services_of(lines)
     amounts: dict[Kind, Cents] = dict.fromkeys(Kind, 0)
     sentences: dict[Kind, dict[str, None]] = {kind: {} for kind in Kind}
-    for line in lines:
+    for line in services:
         for kind, amount, sentence in _parts_of(line):
             amounts[kind] += amount
             if sentence:
                 sentences[kind][sentence] = None
+    parts = (Part(kind, _label(kind, amount), amount, tuple(sentences[kind])) for kind, amount in amounts.items())
     return WhereItWent(
-        billed=sum(line.billed for line in lines),
-        parts=tuple(
-            Part(kind, _label(kind, amount), amount, tuple(sentences[kind]))
-            for kind, amount in amounts.items()
-            if amount
-        ),
-        you_owe=sum(line.you_owe for line in lines),
+        billed=sum(line.billed for line in services),
+        parts=tuple(part for part in parts if part.amount),
+        yours=sum(line.you_owe for line in services),
+        differences=tuple(Difference(line.you_owe, line.reasons[0].sentence) for line in lines if _is_difference(line)),
     )
+
+
+def services_of(lines: Iterable[ExplainedLine]) -> tuple[ExplainedLine, ...]:
+    """The lines that are about a service."""
+    return tuple(line for line in lines if not _is_difference(line))
+
+
+def _is_difference(line: ExplainedLine) -> bool:
+    """A line of ours, which no payer gave a reason for: what makes the others ask for exactly the bill's amount."""
+    return [(reason.group, reason.code) for reason in line.reasons] == [(Group.PR, "")]
 
 
 def _parts_of(line: ExplainedLine) -> Iterator[tuple[Kind, Cents, str]]:

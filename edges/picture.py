@@ -48,7 +48,7 @@ def picture(where: WhereItWent) -> Picture | None:
     return Picture(
         slices=tuple(placed),
         shares=tuple(dict.fromkeys(part.share for part in parts)),
-        words=_words(parts, where.you_owe),
+        words=_words(parts, where),
     )
 
 
@@ -72,6 +72,6 @@ def _percent(width: int) -> str:
     return f"{width // 100}.{width % 100:02d}%"
 
 
-def _words(parts: Sequence[Part], you_owe: Cents) -> str:
+def _words(parts: Sequence[Part], where: WhereItWent) -> str:
     named = [f"{part.label}: {dollars(part.amount)}." for part in parts]
-    return " ".join([*named, f"You pay {dollars(you_owe)}."])
+    return " ".join([*named, f"{'Your part' if where.differences else 'You pay'}: {dollars(where.yours)}."])

@@ -72,6 +72,7 @@ def render_letter(letter: Letter) -> Rendered:
         "client_name": one_line(letter.client_name),
         "practice_name": one_line(letter.practice_name),
         "first_name": first_name(letter.client_name),
+        "went": letter.went,
         "rows": [(_label(item, letter), dollars(item.amount)) for item in letter.items],
         "pay_link": PAY_LINK,
     }

@@ -11,10 +11,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from billing.account import Books, Contact
-from billing.desk import FOLLOWS_WHAT_WAS_TOLD, Desk, Outgoing
+from billing.desk import EXPLAINS_A_BILL, FOLLOWS_WHAT_WAS_TOLD, Desk, Outgoing
 from billing.facts import Fact, FactKind, Message, WakeKind
 from billing.ids import contact_key, facts_pk, practice_key, provider_key
 from billing.invoice import Invoice
+from billing.invoice_lines import InvoiceLines, invoice_lines_key
 from billing.letters import accepted, letters_for, reminder
 from billing.notice import NoticeKind, Posting
 from billing.policy import Practice, Provider
@@ -38,6 +39,8 @@ def run(message: Message, *, store: Store, mailer: Mailer, now: datetime) -> Non
             desk = _desk(store, fact.practice, fact.client)
             if fact.kind in FOLLOWS_WHAT_WAS_TOLD:
                 desk = replace(desk, told=_told(store, fact))
+            if fact.kind in EXPLAINS_A_BILL:
+                desk = replace(desk, explained=_explained(store, fact))
             letters = letters_for(fact, desk, now)
             practice, client = fact.practice, fact.client
         case _, row:
@@ -68,6 +71,13 @@ def _told(store: Store, fact: Fact) -> frozenset[str]:
     """The client's invoices that a mail was about, or may have been: its sending had begun."""
     begun = store.partition(facts_pk(fact.practice, fact.client), "NOTICE#")
     return frozenset(invoice for row in begun if isinstance(row, Posting) for invoice in row.invoice_ids)
+
+
+def _explained(store: Store, fact: Fact) -> InvoiceLines | None:
+    """Where the price of the fact's bill went; an instalment has no lines."""
+    lines = store.get(invoice_lines_key(fact.practice, fact.client, str(fact.data["invoice_id"])))
+    assert lines is None or isinstance(lines, InvoiceLines)
+    return lines
 
 
 def _send(store: Store, mailer: Mailer, posting: Posting, outgoing: Outgoing, now: datetime) -> None:

@@ -21,7 +21,7 @@ from billing.planning import MOST_INVOICES
 from billing.policy import Practice
 from billing.refund import RefundState
 from billing.review import ReviewStatus
-from billing.where_it_went import WhereItWent, where_it_went
+from billing.where_it_went import WhereItWent, services_of, where_it_went
 
 PAYMENTS_SHOWN: Final = 5
 """The link page confirms what was paid lately; the whole history needs a sign-in (design: Web)."""
@@ -71,8 +71,8 @@ class Charge:
 class Bill:
     """An unpaid invoice. `payable`: it has a Pay button · `waits`: why it has none, "" where nothing special ·
     `note`: what else there is to know · `went`: where its price went, all its `services` together; None where nothing
-    is known of that, and then `no_details` says why · `on_other_bills`: what of the client's share another bill asks
-    for · `questionable`: the client may say that their plan told another amount."""
+    is known of that, and then `no_details` says why · `questionable`: the client may say that their plan told another
+    amount."""
 
     invoice_id: str
     title: str
@@ -88,7 +88,6 @@ class Bill:
     charge: Charge | None
     went: WhereItWent | None
     services: tuple[Service, ...]
-    on_other_bills: Cents
     no_details: str
 
 
@@ -277,8 +276,9 @@ def _bill(invoice: Invoice, books: Books, lines: Sequence[ExplainedLine], provid
         if announced and invoice.charge_at
         else None,
         went=went,
-        services=tuple(Service(line.procedure, line.service_date, where_it_went([line])) for line in lines),
-        on_other_bills=went.you_owe - invoice.amount if went else 0,
+        services=tuple(
+            Service(line.procedure, line.service_date, where_it_went([line])) for line in services_of(lines)
+        ),
         no_details=NO_DETAILS.get(invoice.source, ""),
     )
 

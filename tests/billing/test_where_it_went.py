@@ -128,14 +128,16 @@ def test_several_services_are_one_bill() -> None:
     assert (where.billed, where.you_owe) == (30000, 8500)
 
 
-def test_law_1_the_totals_for_a_mail_name_no_reason() -> None:
-    totals = went(DISCOUNT, Adjustment("CO", "11", 1000), COPAY).totals
-    assert [(part.label, part.amount) for part in totals] == [
+def test_law_1_the_totals_for_a_mail_name_no_reason_and_no_kind_of_the_clients_part() -> None:
+    totals = went(DISCOUNT, Adjustment("CO", "11", 1000), COPAY, DEDUCTIBLE).in_totals
+    assert parts(totals) == [
         ("Discount your plan agreed", 4500),
         ("Taken off, not yours to pay", 1000),
-        ("Your plan paid", 7250),
+        ("Your plan paid", 3250),
+        ("Your part", 6250),
     ]
-    assert not any(part.sentences for part in totals)
+    assert not any(part.sentences for part in totals.parts)
+    assert totals.slices == totals.parts
 
 
 def test_every_kind_of_part_has_its_words_and_its_share() -> None:

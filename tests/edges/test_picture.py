@@ -50,7 +50,7 @@ def test_inv_6_picture_words_and_table_say_the_same(result: ClaimResult) -> None
     assert bool(pictures) == bool(went.slices and went.somebody_else_had_a_part)
     for one in pictures:
         (words,) = (desc.text for desc in one.all("desc"))
-        assert words.endswith(f"You pay {dollars(went.you_owe)}.")
+        assert words.endswith(f"You pay: {dollars(went.yours)}.")
         slices = [part for part in one.all("rect") if part["class"] == "slice"]
         assert words.count("$") - 1 == len(slices)
         if went.slices == went.parts:

@@ -8,7 +8,7 @@ import pytest
 from billing.account import Contact
 from billing.claim import Adjustment, ClaimResult
 from billing.dispute import Dispute, DisputeState
-from billing.explain import explain
+from billing.explain import ExplainedLine, Reason, explain
 from billing.invoice import Source
 from billing.invoice_lines import InvoiceLines
 from billing.payment import Attempt, AttemptKind, AttemptState, Part
@@ -123,7 +123,8 @@ def test_inv_6_the_picture_shows_the_shares_of_the_full_price_and_says_them_in_w
     ]
     assert [one.text for one in picture.all("title", "desc")] == [
         "Where the $150.00 went",
-        "Discount your plan agreed: $45.00. Your plan paid: $42.50. Deductible: $40.00. Copay: $22.50. You pay $62.50.",
+        "Discount your plan agreed: $45.00. Your plan paid: $42.50. "
+        "Deductible: $40.00. Copay: $22.50. You pay: $62.50.",
     ]
 
 
@@ -164,15 +165,34 @@ def test_inv_6_a_bill_that_nobody_else_had_a_part_in_has_a_table_and_no_picture(
     ]
 
 
-def test_inv_6_a_bill_for_a_part_of_the_share_says_that_the_rest_is_another_bills() -> None:
+def test_inv_6_a_bill_for_a_part_of_the_share_says_why_it_asks_for_no_more() -> None:
     """A supplement asks for the difference only."""
     world = one_bill(1000)
-    explained(world, decided(Adjustment("CO", "45", 4500), Adjustment("PR", "3", 2250)))
+    reason = Reason("PR", "", -1250, "This part is on another bill of yours.", "not_covered")
+    difference = ExplainedLine("", None, -1250, 0, 0, 0, 0, 0, -1250, -1250, (reason,))
+    session = explain(decided(Adjustment("CO", "45", 4500), Adjustment("PR", "3", 2250)), None)
+    world.change(InvoiceLines(PRACTICE, CLIENT, "inv_1", ()), lines=(*session, difference))
     (details,) = seen(world).all("details")
+    assert details.all("tr")[0].text == "Full price $150.00"
     assert [row.text for row in details.all("tr")[-3:]] == [
-        "You pay $22.50",
-        "On another bill −$12.50",
-        "Still to pay $10.00",
+        "Your part $22.50",
+        "Taken off this bill This part is on another bill of yours. −$12.50",
+        "You pay $10.00",
+    ]
+    assert details.all("desc")[0].text.endswith("Copay: $22.50. Your part: $22.50.")
+
+
+def test_inv_4_a_bill_that_no_plan_is_asked_to_pay_says_so_and_has_no_picture() -> None:
+    world = one_bill(18000)
+    reason = Reason("", "", 18000, "No health plan is asked to pay for this session.", "not_covered")
+    own = ExplainedLine("90834", None, 18000, 0, 0, 0, 0, 0, 18000, 18000, (reason,))
+    world.change(InvoiceLines(PRACTICE, CLIENT, "inv_1", ()), lines=(own,))
+    (details,) = seen(world).all("details")
+    assert details.all("svg") == []
+    assert [row.text for row in details.all("tr")] == [
+        "Full price $180.00",
+        "Yours to pay No health plan is asked to pay for this session. $180.00",
+        "You pay $180.00",
     ]
 
 
