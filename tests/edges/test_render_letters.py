@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from billing.claim import Adjustment
+from billing.explain import explain
 from billing.money import dollars
 from billing.notice import Letter, LetterItem, NoticeKind
-from edges.render import PAY_LINK, TEMPLATES, Rendered, moment_in_words, phone_in_words, render_letter
+from billing.where_it_went import where_it_went
+from edges.render import PAY_LINK, STYLE, TEMPLATES, Rendered, moment_in_words, phone_in_words, render_letter
+from tests.billing.claim_examples import decided
 
 TUESDAY_NINE = datetime(2026, 11, 24, 17, 0, tzinfo=UTC)
 """Tuesday, November 24, 9:00 am Pacific."""
@@ -25,6 +29,13 @@ WITHOUT_AMOUNT = {
     NoticeKind.PAY_LINK_LOCKED,
     NoticeKind.STAFF_ALERT,
 }
+
+
+EXPLAINED = {NoticeKind.INVOICE, NoticeKind.CHARGE_NOTICE, NoticeKind.APPROVAL_REQUEST}
+"""Kinds that are about one new bill, and say where its price went."""
+WENT = where_it_went(
+    explain(decided(Adjustment("CO", "11", 2000), Adjustment("OA", "23", 3000), Adjustment("PR", "3", 6250)), None)
+).in_totals
 
 
 def letter(kind: NoticeKind, **content: object) -> Letter:
@@ -49,6 +60,7 @@ def letter(kind: NoticeKind, **content: object) -> Letter:
         consent_text="I agree that my practice may charge this card.",
         autopay=True,
         starts_on=date(2026, 12, 1),
+        went=WENT,
     )
     return replace(full, **content)  # type: ignore[arg-type]
 
@@ -149,6 +161,39 @@ def test_outside_text_is_escaped_in_html_and_kept_on_one_line(kind: NoticeKind) 
     assert not {"script", "img", "b", "i", "u", "s", "em"} & set(_Words(mail.html).tags)
     assert "\n" not in mail.subject
     assert "\r" not in mail.subject
+
+
+@pytest.mark.parametrize("kind", sorted(EXPLAINED))
+def test_inv_6_the_mail_of_a_new_bill_says_in_totals_where_its_price_went(kind: NoticeKind) -> None:
+    for words in both(render_letter(letter(kind))):
+        at = words.index("Where the $150.00 went")
+        for part in ("Full price", "Taken off, not yours to pay", "Settled by your other insurance", "Your plan paid"):
+            assert part in words[at:]
+        for amount in ("$150.00", "−$20.00", "−$30.00", "−$37.50", "$62.50"):
+            assert amount in words[at:]
+
+
+@pytest.mark.parametrize("kind", sorted(EXPLAINED))
+def test_inv_6_a_mail_that_knows_nothing_of_the_price_says_nothing_of_it(kind: NoticeKind) -> None:
+    for words in both(render_letter(letter(kind, went=None))):
+        assert "Full price" not in words
+        assert "went" not in words
+
+
+def test_the_bar_of_a_mail_is_for_eyes_only_and_has_the_colours_of_the_pages() -> None:
+    """Everything it shows stands in the table beneath it."""
+    html = render_letter(letter(NoticeKind.INVOICE)).html
+    (bar,) = re.findall(r'<table role="presentation" aria-hidden="true".*?</table>', html, re.S)
+    assert not _Words(bar).text.strip()
+    assert re.findall(r'width="([0-9.]+)%"', bar) == ["13.33", "20.00", "25.00", "41.67"]
+    light, dark = re.findall(r":root \{(.*?)\}", STYLE.decode(), re.S)
+    for share in ("off", "other", "plan", "you"):
+        (colour,) = re.findall(rf"--{share}: (#[0-9a-f]{{6}})", light)
+        (dark_colour,) = re.findall(rf"--{share}: (#[0-9a-f]{{6}})", dark)
+        assert f'class="bar-{share}"' in bar
+        assert f"background:{colour}" in bar
+        assert f".bar-{share} {{ background: {dark_colour} !important; }}" in html
+        assert f".key-{share} {{ color: {dark_colour} !important; }}" in html
 
 
 def test_auto_4_a_charge_notice_names_amount_card_and_the_moment_in_the_zone_of_the_practice() -> None:

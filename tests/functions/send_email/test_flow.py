@@ -9,9 +9,10 @@ from billing.account import Books
 from billing.autopay import stop_charge
 from billing.desk import Desk
 from billing.facts import Fact, FactKind, Message, WakeKind
-from billing.letters import reminder
+from billing.invoice_lines import InvoiceLines
+from billing.letters import letters_for, reminder
 from billing.notice import Letter, Posting
-from billing.ports import Insert
+from billing.ports import Insert, Update
 from functions.send_email import flow as send_email
 from tests.billing.claim_examples import OWES_62_50, SUBMITTED
 from tests.billing.examples import BY_HAND, CONTACT, ENROLLED, NOW, PRACTICE, PROVIDER, VISA, invoice
@@ -277,3 +278,28 @@ def test_an_account_without_a_provider_of_its_own_still_mails() -> None:
     story = billed(Story(replace(ENROLLED, provider="")))
     assert story.mails == ["charge_notice"]
     assert Books.expect(story.store, "riverbend", "ana").default_card == VISA
+
+
+def test_inv_6_the_mail_of_a_bill_has_the_totals_of_its_explanation() -> None:
+    (letter,) = billed(Story()).mailer.sent
+    assert letter.went is not None
+    assert [(part.label, part.shown) for part in letter.went.parts] == [
+        ("Discount your plan agreed", -4500),
+        ("Your plan paid", -4250),
+        ("Your part", 6250),
+    ]
+
+
+def test_inv_6_totals_that_are_not_what_the_mail_asks_for_are_left_out() -> None:
+    """A part was settled meanwhile: the page says how, the mail would only puzzle."""
+    story = Story(account=BY_HAND)
+    billed(story)
+    story.store.commit(Update(replace(story.invoice, version=story.invoice.version + 1, paid=2000)))
+    letters = letters_for(fact(story, FactKind.INVOICE_ISSUED), explained_desk(story), story.now)
+    assert [(one.letter.amount, one.letter.went) for one in letters] == [(4250, None)]
+
+
+def explained_desk(story: Story) -> Desk:
+    """Whom the mail is from and to, with the lines of the bill."""
+    (lines,) = [row for row in story.store.rows() if isinstance(row, InvoiceLines)]
+    return Desk(PRACTICE, PROVIDER, CONTACT, story.books, explained=lines)
