@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.e2e.browser import PHONE_WIDTH, Visitor, said_outside_stripe
+from tests.e2e.decisions import Decision
 from tests.e2e.kindbill import A_CARD, Client, Kindbill, pay_link
 
 Visit = Callable[..., Visitor]
@@ -74,6 +75,46 @@ def test_paying_ten_minutes_before_the_charge_cancels_it(kindbill: Kindbill, vis
     assert {urlsplit(one.text.split(" ")[0]).netloc for one in person.sent if one.text.startswith("http")} == {
         urlsplit(kindbill.base_url).netloc
     }
+
+
+def test_the_picture_of_a_bill_its_table_the_mail_and_the_api_say_the_same(kindbill: Kindbill, visit: Visit) -> None:
+    """INV-6, LAW-1: on the smallest phone too, and found as somebody finds it who does not see it."""
+    client = kindbill.new_client("picture")
+    adjustments = (("CO", "45", 45_00), ("CO", "253", 85), ("PR", "1", 40_00), ("PR", "3", 22_50))
+    kindbill.decide(Decision(client.claim(), 150_00, 62_50, adjustments=adjustments))
+    person = visit(320)
+    come_in(person, client)
+    person.press("Details")
+
+    picture = person.page.get_by_role("img", name="Where the $150.00 went")
+    (words,) = picture.locator("desc").all_text_contents()
+    assert picture.bounding_box()["width"] > 200
+    assert person.page.evaluate("document.documentElement.scrollWidth") <= 320
+    table = person.page.get_by_role("table", name="Where the $150.00 went")
+    rows = {
+        row.get_by_role("rowheader").inner_text().splitlines()[0]: row.get_by_role("cell").inner_text()
+        for row in table.get_by_role("row").all()
+    }
+    assert rows == {
+        "Full price": "$150.00",
+        "Discount your plan agreed": "−$45.00",
+        "Taken off, not yours to pay": "−$0.85",
+        "Your plan paid": "−$41.65",
+        "Deductible": "$40.00",
+        "Copay": "$22.50",
+        "You pay": "$62.50",
+    }
+    for label, amount in list(rows.items())[1:]:
+        assert f"{label}: {amount.removeprefix('−')}." in words
+
+    (line,) = client.only_invoice()["lines"]
+    assert (line["plan_discount"], line["insurance_paid"], line["you_owe"]) == (45_85, 41_65, 62_50)
+    assert tuple((one["group"], one["code"], one["amount"]) for one in line["reasons"]) == adjustments
+    mail = client.mail("invoice")["text"]
+    for label in ("Full price", "Discount your plan agreed", "Taken off, not yours to pay", "Your plan paid"):
+        assert f"{label}: {rows[label]}" in mail
+    assert "Your part: $62.50" in mail
+    assert "deductible" not in mail.lower()
 
 
 def test_three_bills_can_be_paid_at_once_or_the_latest_or_a_past_one(kindbill: Kindbill, visit: Visit) -> None:
