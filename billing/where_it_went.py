@@ -55,7 +55,7 @@ LABELS: Final[dict[Kind, str]] = {
     Kind.COPAY: "Copay",
     Kind.NOT_COVERED: "Not covered",
     Kind.EXPECTED: "Expected from your plan",
-    Kind.OWN: "Without a health plan",
+    Kind.OWN: "Yours to pay",
 }
 YOUR_PART: Final = "Your part"
 TURNED: Final[dict[Kind, str]] = {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from billing.account import Account, Books, Contact
 from billing.claim_state import Hold, Submission
 from billing.eap import NotCovered
-from billing.explain import ExplainedLine, Bucket, Reason
+from billing.explain import Bucket, ExplainedLine, Reason
 from billing.gates import Gate
 from billing.invoice import Invoice, Source, Status
 from billing.invoice_lines import InvoiceLines
