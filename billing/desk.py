@@ -20,7 +20,14 @@ FOLLOWS_WHAT_WAS_TOLD = frozenset(
 its end, and who had the bill needs it no second time."""
 
 
-EXPLAINS_A_BILL = frozenset({FactKind.INVOICE_ISSUED, FactKind.INVOICE_JOINED_AUTOPAY, FactKind.INVOICE_RESUMED})
+EXPLAINS_A_BILL = frozenset(
+    {
+        FactKind.INVOICE_ISSUED,
+        FactKind.INVOICE_JOINED_AUTOPAY,
+        FactKind.INVOICE_RESUMED,
+        FactKind.INVOICE_CORRECTED,
+    }
+)
 """Facts whose mail is about one bill and says in totals where its price went."""
 
 

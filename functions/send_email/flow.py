@@ -40,7 +40,7 @@ def run(message: Message, *, store: Store, mailer: Mailer, now: datetime) -> Non
             if fact.kind in FOLLOWS_WHAT_WAS_TOLD:
                 desk = replace(desk, told=_told(store, fact))
             if fact.kind in EXPLAINS_A_BILL:
-                desk = replace(desk, explained=_explained(store, fact))
+                desk = replace(desk, explained=_explained(store, fact, desk.books))
             letters = letters_for(fact, desk, now)
             practice, client = fact.practice, fact.client
         case _, row:
@@ -73,9 +73,12 @@ def _told(store: Store, fact: Fact) -> frozenset[str]:
     return frozenset(invoice for row in begun if isinstance(row, Posting) for invoice in row.invoice_ids)
 
 
-def _explained(store: Store, fact: Fact) -> InvoiceLines | None:
-    """Where the price of the fact's bill went; an instalment has no lines."""
-    lines = store.get(invoice_lines_key(fact.practice, fact.client, str(fact.data["invoice_id"])))
+def _explained(store: Store, fact: Fact, books: Books) -> InvoiceLines | None:
+    """Where the price of the fact's bill went, by what is in force now; an instalment has no lines."""
+    invoice = books.invoice(str(fact.data.get("invoice_id", "")))
+    if invoice is None:
+        return None
+    lines = store.get(invoice_lines_key(fact.practice, fact.client, invoice.invoice_id, invoice.explained))
     assert lines is None or isinstance(lines, InvoiceLines)
     return lines
 
