@@ -50,8 +50,8 @@ class Decision:
 
 @dataclass(frozen=True)
 class Seen:
-    """A result of the claim, what a person decided about it, and whether the payment that brought it said something else
-    about this claim in another file (claims.md 4.8, ring b)."""
+    """A result of the claim, what a person decided about it, and whether the payment that brought it said something
+    else about this claim in another file (claims.md 4.8, ring b)."""
 
     result: ClaimResult
     decision: Decision | None = None
