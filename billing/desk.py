@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from billing.account import Books, Contact
+from billing.disclosure import Disclosure
 from billing.facts import FactKind
 from billing.invoice_lines import InvoiceLines
 from billing.notice import Letter, NoticeKind
@@ -43,7 +44,8 @@ class Outgoing:
 @dataclass(frozen=True)
 class Desk:
     """Whom a letter is from and to: read together with the books. `told`: invoices that a mail was about before, known
-    for the facts of `FOLLOWS_WHAT_WAS_TOLD` only · `explained`: the lines of the bill, for `EXPLAINS_A_BILL` only."""
+    for the facts of `FOLLOWS_WHAT_WAS_TOLD` only · `explained`: the lines of the bill, for `EXPLAINS_A_BILL` only ·
+    `disclosure`: what was accepted before the plan that a fact made."""
 
     practice: Practice
     provider: Provider | None
@@ -51,6 +53,7 @@ class Desk:
     books: Books
     told: frozenset[str] = frozenset()
     explained: InvoiceLines | None = None
+    disclosure: Disclosure | None = None
 
     def to_client(self, kind: NoticeKind, **content: object) -> Letter:
         return self._letter(kind, self.contact.email, content)

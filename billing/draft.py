@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from billing.account import Account, Books, Consent
+from billing.disclosure import Disclosure
 from billing.dispute import Dispute
 from billing.facts import Fact, FactKind
 from billing.ids import Key
@@ -40,7 +41,7 @@ class Draft:
     def __post_init__(self) -> None:
         self._versions: dict[Key, int] = {}
         self._rows: dict[Key, Row] = {}
-        self._fresh: dict[Key, Row | Consent | InvoiceLines] = {}
+        self._fresh: dict[Key, Row | Consent | InvoiceLines | Disclosure] = {}
         self._facts: list[Fact] = []
         self._checks: dict[Key, Row] = {}
 
@@ -55,11 +56,11 @@ class Draft:
             self._rows[key] = row
         self._follow(row)
 
-    def insert(self, row: Row | Consent | InvoiceLines) -> None:
+    def insert(self, row: Row | Consent | InvoiceLines | Disclosure) -> None:
         """A row that does not exist yet, at version 1."""
         assert row.version == 1, f"a new row starts at version 1, not {row.version}"
         self._fresh[row.key] = row
-        if not isinstance(row, Consent | InvoiceLines):
+        if not isinstance(row, Consent | InvoiceLines | Disclosure):
             self._follow(row)
 
     def rely_on(self, row: Row) -> None:

@@ -266,7 +266,7 @@ def _charge_failed(fact: Fact, desk: Desk) -> Iterable[Written]:
 
 
 def _plan_schedule(fact: Fact, desk: Desk) -> Iterable[Written]:
-    """The schedule is the notice of every instalment (PLAN-3, PLAN-5)."""
+    """The schedule is the notice of every instalment (PLAN-3, PLAN-5), with a copy of the disclosure (PLAN-10)."""
     plan = desk.books.plan(str(fact.data["plan_id"]))
     card = desk.books.default_card
     if plan is None:
@@ -286,6 +286,7 @@ def _plan_schedule(fact: Fact, desk: Desk) -> Iterable[Written]:
         card=card.shown if card else "",
         items=tuple(charges),
         starts_on=plan.instalments[0].issue_on,
+        disclosure=desk.disclosure.text if desk.disclosure else "",
     )
     return [(letter, ())]
 

@@ -61,7 +61,8 @@ class Letter:
     `recorded`, `received_on`: the practice took the money itself, that day · `left`: what of the paid bills is open ·
     `excess`: what was paid above them · `basis`: what a new bill rests on, `went`: where its price went, in totals ·
     `before`, `after`: what a bill asked for and asks for now, `change`: why, in a sentence · `returned`, `returned_to`:
-    of that, what goes back, and to which card · `credited`: what stays credit.
+    of that, what goes back, and to which card · `credited`: what stays credit ·
+    `disclosure`: accepted before a plan.
     """
 
     kind: NoticeKind
@@ -97,6 +98,7 @@ class Letter:
     returned_to: str = ""
     credited: Cents = 0
     went: WhereItWent | None = None
+    disclosure: str = ""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 
 from billing.account import Books
 from billing.autopay import minimum_notice
+from billing.disclosure import MOST_UNDISCLOSED, Disclosure, DisclosureText, text_in_force
 from billing.draft import Draft
 from billing.dunning import next_reminder, past_due_from
 from billing.facts import FactKind
@@ -41,11 +42,13 @@ PAYMENT_IN_PROGRESS = "payment_in_progress"
 
 @dataclass(frozen=True)
 class Agreement:
-    """How the client agreed to the schedule, as the caller tells it."""
+    """How the client agreed to the schedule, and accepted the disclosure where there is one, as the caller tells it.
+    `disclosure`: the id of the text they saw, "" for the one in force."""
 
     at: datetime | None = None
     how: str = ""
     by: str = ""
+    disclosure: str = ""
 
 
 def outstanding(books: Books) -> tuple[Invoice, ...]:
@@ -87,12 +90,37 @@ def refuse_plan(books: Books, weeks: int) -> None:
         raise no(PAYMENT_IN_PROGRESS, "A payment is on its way right now: try again in a few minutes.")
 
 
+def disclosed_before(practice: Practice, weeks: int, agreement: Agreement) -> DisclosureText | None:
+    """The disclosure that the client accepted before this plan; None where it needs none.
+
+    Raises Refused where this practice offers no such plan, or the client has not accepted the text in force (PLAN-10).
+    """
+
+    def no(code: str, detail: str) -> Refused:
+        return Refused(code, detail, rule="PLAN-10")
+
+    if weeks <= MOST_UNDISCLOSED:
+        return None
+    text = text_in_force(practice.policy)
+    if text is None:
+        raise no("six_weeks_not_offered", "This practice has no disclosure for plans of six weeks: choose 2 or 4.")
+    if agreement.at is None:
+        raise no(
+            "disclosure_not_accepted",
+            "Show the client the disclosure that the policies name, and say in `agreed` how they accepted it.",
+        )
+    if agreement.disclosure not in ("", text.text_id):
+        raise no("disclosure_changed", "The client saw another text than the one in force: show them that one.")
+    return text
+
+
 def make_plan(
     books: Books, practice: Practice, weeks: int, start_on: date, agreement: Agreement, now: datetime
 ) -> tuple[Plan, tuple[Write, ...]]:
     """The plan and the one commit that makes it: invoices moved, their charges and reminders gone, the plan there
-    (PLAN-4). Raises Refused as `refuse_plan`."""
+    (PLAN-4). Raises Refused as `refuse_plan` and `disclosed_before`."""
     refuse_plan(books, weeks)
+    disclosed = disclosed_before(practice, weeks, agreement)
     taken = outstanding(books)
     covers = tuple(Part(i.invoice_id, i.open_amount) for i in taken)
     account = books.account
@@ -115,12 +143,13 @@ def make_plan(
     for invoice in taken:
         draft.change(moved_away(invoice))
     draft.change(replace(account, active_plan=plan.plan_id))
-    draft.fact(
-        FactKind.PLAN_CREATED,
-        plan,
-        {"plan_id": plan.plan_id, "amount": plan.total, "weeks": weeks},
-        receivable_moved(((part.invoice_id, part.amount) for part in covers), plan.plan_id),
-    )
+    data: dict[str, str | int] = {"plan_id": plan.plan_id, "amount": plan.total, "weeks": weeks}
+    if disclosed is not None and agreement.at is not None:
+        names = (account.practice, account.client, plan.plan_id, disclosed.text_id, disclosed.text)
+        draft.insert(Disclosure(*names, agreement.at, agreement.how, agreement.by))
+        data["disclosure"] = disclosed.text_id
+    moved = receivable_moved(((part.invoice_id, part.amount) for part in covers), plan.plan_id)
+    draft.fact(FactKind.PLAN_CREATED, plan, data, moved)
     return plan, draft.writes()
 
 

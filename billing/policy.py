@@ -86,8 +86,6 @@ NOT_BUILT: Final = frozenset(
         "amount_source",
         "overpayment",
         "plan_absorbs_new",
-        "til_disclosure",
-        "til_text",
     }
 )
 """Policies that nothing obeys yet: another value than the default is refused, so that no practice counts on it. Whoever

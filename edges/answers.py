@@ -424,10 +424,18 @@ class AboutPolicy(TypedDict):
     available: bool
 
 
+class DisclosureText(TypedDict):
+    """What a client is shown and accepts before a plan of six weeks (PLAN-10)."""
+
+    id: str
+    text: str
+
+
 class Policies(TypedDict):
     """What the practice chose. Hours are elapsed, days are dates in its time zone, `default_cap` is cents.
 
-    `version` goes up with each change; `about` tells of each policy what it does.
+    `version` goes up with each change; `about` tells of each policy what it does; `disclosure` is the text
+    that `til_disclosure` comes to.
     """
 
     version: int
@@ -449,4 +457,5 @@ class Policies(TypedDict):
     plan_absorbs_new: bool
     til_disclosure: TilDisclosure
     til_text: str
+    disclosure: DisclosureText | None
     about: dict[str, AboutPolicy]

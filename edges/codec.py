@@ -35,6 +35,7 @@ HOMES: Final[Mapping[str, str]] = {
     "clearinghouse_event": "billing.clearinghouse_event",
     "consent": "billing.account",
     "contact": "billing.account",
+    "disclosure": "billing.disclosure",
     "dispute": "billing.dispute",
     "eligibility": "billing.eligibility",
     "fact": "billing.facts",

@@ -3,6 +3,7 @@
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from billing.disclosure import text_in_force
 from billing.policy import NOT_BUILT, Policy, Practice
 from billing.policy_guide import GUIDE
 
@@ -13,9 +14,11 @@ if TYPE_CHECKING:
 def policies(owner: Practice) -> "answers.Policies":
     """Every policy in force with its guide (DESK-6)."""
     defaults = _values(Policy())
+    text = text_in_force(owner.policy)
     shown: dict[str, Any] = {
         "version": owner.policy_version,
         **_values(owner.policy),
+        "disclosure": {"id": text.text_id, "text": text.text} if text else None,
         "about": {
             name: {
                 "default": defaults[name],

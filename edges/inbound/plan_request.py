@@ -7,11 +7,16 @@ from edges.inbound.fields import Day, Instant, Request, Text
 
 
 class AgreedIn(Request):
-    """How the client agreed, where staff set the plan up: when, on which way ("phone"), and who took it down."""
+    """How the client agreed, where staff set the plan up: when, on which way ("phone"), and who took it down.
+
+    Six weeks need it: the client was shown the disclosure of the practice's policies and accepted it too (PLAN-10).
+    `disclosure`: the id of the text they saw, refused where another is in force by now.
+    """
 
     at: Instant
     how: Text
     by: Text
+    disclosure: Text = ""
 
 
 class PlanIn(Request):
@@ -23,4 +28,5 @@ class PlanIn(Request):
 
     def agreement(self) -> Agreement:
         """How the client agreed, as far as it was told."""
-        return Agreement(self.agreed.at, self.agreed.how, self.agreed.by) if self.agreed else Agreement()
+        told = self.agreed
+        return Agreement(told.at, told.how, told.by, told.disclosure) if told else Agreement()

@@ -61,6 +61,8 @@ def _plain_text(value: str) -> str:
     return text
 
 
+ReadOnly = Annotated[Any, Field(description="Not looked at.", json_schema_extra={"readOnly": True})]
+"""What GET shows beside the policies, so that its answer may be sent back."""
 Programme = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(printable), AfterValidator(not_blank)]
 RetryDays = Annotated[list[Annotated[int, Field(ge=1, le=30)]], Field(max_length=12), AfterValidator(_increasing)]
 """With the first try these are 13 in 30 days, and one a day: within what every card network takes (AUTO-7)."""
@@ -113,7 +115,8 @@ class PolicyIn(Request):
     """
 
     version: Annotated[int, Field(ge=1)] | None = None
-    about: Annotated[Any, Field(description="Not looked at.", json_schema_extra={"readOnly": True})] = None
+    about: ReadOnly = None
+    disclosure: ReadOnly = None
     amount_source: Annotated[AmountSource, Field(strict=False)] = DEFAULTS.amount_source
     overpayment: Annotated[Overpayment, Field(strict=False)] = DEFAULTS.overpayment
     eap_programmes: Annotated[list[Programme], Field(max_length=40), AfterValidator(_unlike)] = Field(

@@ -16,8 +16,8 @@ from functions.create_plan.flow import create
 def post_plan(request: Request, *, store: Store, cards: CardGateway, now: datetime) -> Response:
     """201 with the plan as the account shows it.
 
-    Raises Refused: 404 for an unknown client, 409 with the reason's code where PLAN-2 says no. BadInput for a body that
-    is no plan request, or one that starts too early or too late (PLAN-3).
+    Raises Refused: 404 for an unknown client, 409 with the reason's code where PLAN-2 or PLAN-10 says no. BadInput for
+    a body that is no plan request, or one that starts too early or too late (PLAN-3).
     """
     practice = authenticate_any(request, store, ("practice",)).practice
     given = parse(PlanIn, request.body, request.content_type)

@@ -14,6 +14,7 @@ from billing.planning import (
     PAYMENT_IN_PROGRESS,
     Agreement,
     check_terms,
+    disclosed_before,
     issue_instalment,
     make_plan,
     outstanding,
@@ -39,7 +40,8 @@ def create(
 ) -> Books:
     """Split everything outstanding into weekly instalments -> the account with its plan.
 
-    Raises Refused: 404 for an unknown client, 422 for impossible terms, else 409 with the reason's code (PLAN-2).
+    Raises Refused: 404 for an unknown client, 422 for impossible terms, else 409 with the reason's code (PLAN-2,
+    PLAN-10).
     """
     practice = store.get(practice_key(practice_id))
     assert isinstance(practice, Practice), f"no practice {practice_id}"
@@ -67,12 +69,16 @@ def _create(
             "unknown_client", f"There is no client {client}: create it with PUT /v1/clients/{client}.", status=404
         )
     check_terms(weeks, start_on, practice, now)
+    in_progress = False
     try:
         refuse_plan(books, weeks)
     except Refused as refusal:
         # Whatever else stands in the way, nobody's payment page is closed for a plan that cannot be.
         if refusal.code != PAYMENT_IN_PROGRESS:
             raise
+        in_progress = True
+    disclosed_before(practice, weeks, agreement)
+    if in_progress:
         books = _without_open_attempts(store, cards, books, now)
     _, writes = make_plan(books, practice, weeks, start_on, agreement, now)
     store.commit(*writes)

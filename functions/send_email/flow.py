@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from billing.account import Books, Contact
 from billing.desk import EXPLAINS_A_BILL, FOLLOWS_WHAT_WAS_TOLD, Desk, Outgoing
+from billing.disclosure import Disclosure, disclosure_key
 from billing.facts import Fact, FactKind, Message, WakeKind
 from billing.ids import contact_key, facts_pk, practice_key, provider_key
 from billing.invoice import Invoice
@@ -41,6 +42,8 @@ def run(message: Message, *, store: Store, mailer: Mailer, now: datetime) -> Non
                 desk = replace(desk, told=_told(store, fact))
             if fact.kind in EXPLAINS_A_BILL:
                 desk = replace(desk, explained=_explained(store, fact, desk.books))
+            if "disclosure" in fact.data:
+                desk = replace(desk, disclosure=_disclosure(store, fact))
             letters = letters_for(fact, desk, now)
             practice, client = fact.practice, fact.client
         case _, row:
@@ -81,6 +84,13 @@ def _explained(store: Store, fact: Fact, books: Books) -> InvoiceLines | None:
     lines = store.get(invoice_lines_key(fact.practice, fact.client, invoice.invoice_id, invoice.explained))
     assert lines is None or isinstance(lines, InvoiceLines)
     return lines
+
+
+def _disclosure(store: Store, fact: Fact) -> Disclosure:
+    """What the client accepted before the plan that this fact made (PLAN-10)."""
+    row = store.get(disclosure_key(fact.practice, fact.client, str(fact.data["plan_id"])))
+    assert isinstance(row, Disclosure), f"{fact.key} names a disclosure that is not there"
+    return row
 
 
 def _send(store: Store, mailer: Mailer, posting: Posting, outgoing: Outgoing, now: datetime) -> None:

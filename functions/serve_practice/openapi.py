@@ -219,7 +219,7 @@ def _post_upload(path: str) -> Json:
 
 
 def _post_plan(path: str) -> Json:
-    summary = "Put what a client owes on a payment plan; a refusal's code names its reason (PLAN-2)"
+    summary = "Put what a client owes on a payment plan; a refusal's code names its reason (PLAN-2, PLAN-10)"
     problems = (404, 409, *BODY_PROBLEMS)
     operation = _operation(summary, "post_plan", path, ("practice",), {201: answers.Plan}, problems)
     operation["requestBody"] = {"required": True, "content": _json(_ref(PlanIn))}

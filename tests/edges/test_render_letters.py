@@ -254,6 +254,20 @@ def test_plan_3_the_schedule_names_every_date_and_amount_and_their_sum() -> None
         assert "Visa ending 4242" in words
 
 
+def test_plan_10_the_disclosure_is_copied_word_for_word_with_what_the_plan_costs() -> None:
+    items = tuple(LetterItem(f"Instalment {n}", 5000, TUESDAY_NINE) for n in range(1, 7))
+    plain = letter(NoticeKind.PLAN_SCHEDULE, amount=30000, items=items, disclosure="")
+    said = replace(plain, disclosure="It costs nothing.\n\nPay early & <freely>.")
+    for words in both(render_letter(said)):
+        assert "Truth-in-Lending disclosure" in words
+        assert "It costs nothing." in words
+        assert "0%" in words
+        assert words.count("$300.00") > 2
+    assert "Pay early & <freely>." in render_letter(said).text
+    assert "Pay early &amp; &lt;freely&gt;." in render_letter(said).html
+    assert "Truth-in-Lending" not in render_letter(plain).html + render_letter(plain).text
+
+
 def test_auto_1_the_consent_is_copied_word_for_word_with_the_cap_and_the_way_out() -> None:
     for words in both(render_letter(letter(NoticeKind.AUTOPAY_ON))):
         assert "I agree that my practice may charge this card." in words

@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 from billing.account import Books
+from billing.disclosure import MOST_UNDISCLOSED
 from billing.period import local_date
 from billing.planning import Agreement
 from billing.policy import AutopayDelay, Policy, Practice
@@ -53,7 +54,8 @@ class Staff:
         def act(ports: dict[str, Any]) -> None:
             now = self.world.clock
             start_on = local_date(now, self.zone) + after
-            create(ports["store"], ports["cards"], self.practice, client, weeks, start_on, Agreement(), now)
+            told = Agreement(now, "phone", "front desk") if weeks > MOST_UNDISCLOSED else Agreement()
+            create(ports["store"], ports["cards"], self.practice, client, weeks, start_on, told, now)
 
         return Thing("staff", f"makes a plan of {weeks} weeks for {client}", act)
 

@@ -48,7 +48,7 @@ def test_every_reference_of_the_document_leads_somewhere(served: dict[str, Any])
 def test_the_policies_of_the_document_are_all_there_are(served: dict[str, Any]) -> None:
     """DESK-6."""
     names = set(policies(PRACTICE))
-    assert names == {"version", "about", *Policy.__dataclass_fields__}
+    assert names == {"version", "about", "disclosure", *Policy.__dataclass_fields__}
     assert names == set(served["components"]["schemas"]["PolicyIn"]["properties"])
 
 
