@@ -56,7 +56,7 @@ def a_broken_plan_forgets_what_was_not_yet_issued() -> Iterator[None]:
         yield
 
 
-@planted("a schedule that moves with every delay", found="weeks apart", seed=3)
+@planted("a schedule that moves with every delay", found="weeks apart", seed=516)
 def instalments_a_week_after_the_last() -> Iterator[None]:
     """Each instalment is issued a week after the one before was: a gap of three days moves all that follow."""
     real = planning.issue_instalment
