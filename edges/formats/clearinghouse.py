@@ -114,8 +114,8 @@ def _transaction(given: Mapping[str, Any]) -> Iterator[list[str]]:
         for claim in _list(detail.get("paymentInfo") if isinstance(detail, dict) else UNREADABLE):
             yield from _claim(_object(claim))
     for provider in _list(given.get("providerAdjustments")):
-        for one in _list(_object(provider).get("adjustments")):
-            yield ["PLB", "", "", "", _text(_object(one), "providerAdjustmentAmount")]
+        for one in map(_object, _list(_object(provider).get("adjustments"))):
+            yield ["PLB", "", "", _text(one, "adjustmentReasonCode"), _text(one, "providerAdjustmentAmount")]
 
 
 def _claim(given: Mapping[str, Any]) -> Iterator[list[str]]:

@@ -29,7 +29,7 @@ HIDDEN_S: Final = 120
 LOOK_BACK: Final = timedelta(minutes=10)
 PAGES: Final = 50
 """Of a log that is searched; CloudWatch returns empty ones, too."""
-OWNERS: Final = {"A": "client", "F": "client", "C": "claim", "R": "receipt"}
+OWNERS: Final = {"A": "client", "F": "client", "C": "claim", "R": "receipt", "E": "transaction"}
 """First segment of a partition key -> whose id its third one is."""
 
 

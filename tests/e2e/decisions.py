@@ -5,6 +5,8 @@ import zlib
 from dataclasses import dataclass, replace
 from typing import Any
 
+Json = Any
+
 PAYER = {"id": "87726", "name": "Example Health Plan"}
 STATUS_CODES = {"processed_primary": "1", "denied": "4", "reversal": "22", "predetermination": "25"}
 
@@ -129,6 +131,49 @@ def as_json(one: Decision) -> dict[str, Any]:
         "adjustments": [],
         "lines": [line | {"adjustments": adjustments}],
     }
+
+
+def as_report(*decisions: Decision) -> Json:
+    """The same as a clearinghouse's report."""
+    claims = [
+        {
+            "claimPaymentInfo": {
+                "patientControlNumber": one.claim_id,
+                "claimStatusCode": STATUS_CODES[one.status],
+                "totalClaimChargeAmount": _money(one.charged),
+                "claimPaymentAmount": _money(one.paid),
+                "patientResponsibilityAmount": _money(one.responsibility),
+                "payerClaimControlNumber": one.control,
+            },
+            "serviceLines": [
+                {
+                    "serviceDate": one.service_date.replace("-", ""),
+                    "servicePaymentInformation": {
+                        "adjudicatedProcedureCode": one.procedure,
+                        "lineItemChargeAmount": _money(one.charged),
+                        "lineItemProviderPaymentAmount": _money(one.paid),
+                    },
+                    "serviceAdjustments": [
+                        {
+                            "claimAdjustmentGroupCode": group,
+                            "adjustmentReasonCode1": code,
+                            "adjustmentAmount1": _money(amount),
+                        }
+                        for group, code, amount in one.reasons
+                    ],
+                }
+            ],
+        }
+        for one in decisions
+    ]
+    payment = {
+        "controlNumber": "0001",
+        "productionDate": "20261120",
+        "financialInformation": {"totalActualProviderPaymentAmount": _money(sum(one.paid for one in decisions))},
+        "payer": {"name": PAYER["name"].upper(), "payerIdentificationNumber": PAYER["id"]},
+        "detailInfo": [{"assignedNumber": "1", "paymentInfo": claims}],
+    }
+    return {"meta": {"applicationMode": "production"}, "transactions": [payment]}
 
 
 def as_batch(*decisions: Decision) -> str:

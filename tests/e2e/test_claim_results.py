@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.decisions import Decision, as_835, as_batch, as_fhir, as_json
+from tests.e2e.decisions import Decision, as_835, as_batch, as_fhir, as_json, as_report
 from tests.e2e.kindbill import FHIR, JSON, Client, Json, Kindbill
 
 SUMS = ("accepted", "held", "duplicate", "rejected")
@@ -72,6 +72,26 @@ def test_a_file_that_is_uploaded_is_billed_once_and_its_address_takes_no_second(
     refused = kindbill.get(wrong["status_url"], "claims")
     assert (refused["state"], refused["reason"], refused["claims"]) == ("done", "unreadable", 0)
     assert client.only_invoice()["amount"] == 62_50
+
+
+def test_a_report_that_a_clearinghouse_tells_of_twice_is_fetched_and_billed_once(
+    kindbill: Kindbill, client: Client
+) -> None:
+    """claims.md 5: the webhook only names a transaction; its report is fetched, once, though the first try fails."""
+    transaction, here = f"txn-{client.client_id}", "/_local/clearinghouse"
+    decision = Decision(client.claim(), 150_00, 62_50)
+    put = kindbill.call("PUT", f"{here}/transactions/{transaction}", json=as_report(decision))
+    fault = kindbill.call("POST", f"{here}/_test/faults", json=[{"match": transaction, "kind": "500_before"}])
+    x12 = {"metadata": {"transaction": {"transactionSetIdentifier": "835"}}}
+    event = {"event": {"detail-type": "transaction.processed.v2", "detail": {"transactionId": transaction, "x12": x12}}}
+    told = [kindbill.call("POST", "/webhooks/clearinghouse", "claims", json=event) for _ in range(2)]
+    assert [one.status_code for one in (put, fault, *told)] == [204, 200, 200, 200]
+    kindbill.settle()
+
+    assert client.only_invoice()["amount"] == 62_50
+    assert client.mail_kinds() == ["invoice"]
+    assert kindbill.get("/_local/dead-letters") == []
+    assert only(kindbill.decide(decision))["outcome"] == "duplicate"
 
 
 def test_an_idempotency_key_is_bound_by_its_first_body(kindbill: Kindbill, client: Client) -> None:

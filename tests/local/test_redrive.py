@@ -135,3 +135,9 @@ def test_a_report_of_the_mail_service_is_told_by_its_ids_and_called_with_again(o
     assert again(operator, report) == []
     assert operator.called == [report.content]
     assert letter('{"Records": [{}]}', verb="receive_mail_events").subject == "a report that cannot be read"
+
+
+def test_a_dead_letter_about_a_report_names_its_practice_and_transaction() -> None:
+    body = json.dumps({"kind": "ClearinghouseEventStored", "pk": "E#riverbend#71716ec5#", "sk": "EVENT#"})
+    letter = DeadLetter("fetch_report", "m-1", body, "handle", NOON, 10)
+    assert letter.subject == "ClearinghouseEventStored at EVENT# (practice riverbend, transaction 71716ec5)"

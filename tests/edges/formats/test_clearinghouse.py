@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.claim import Adjustment, ClaimResult, ClaimStatus
+from billing.transaction import ProviderAdjustment
 from edges.formats.claim_json import NotAClaimResult, parse_batch
+from edges.formats.envelope import Envelope
 from edges.formats.rejected import Rejected
 from edges.formats.x12_835 import read_835
 from edges.formats.x12_claim import STATUSES
@@ -152,6 +154,23 @@ def test_money_between_payer_and_provider_is_no_patients_and_counts_in_the_payme
     assert only(report(transaction(providerAdjustments=plb, financialInformation=paid))).patient_responsibility == 6250
     read(report(transaction(providerAdjustments=plb)), warnings := [])
     assert warnings == ["transaction 0001: BPR02 is not the sum of its claims less PLB"]
+
+
+def test_the_same_payment_is_known_as_such_in_either_form():
+    """claims.md 4.8, ring b: its name, its totals and what is the provider's, by reason."""
+    plb = {"adjustmentReasonCode": "WO", "providerAdjustmentIdentifier": "2025", "providerAdjustmentAmount": "2.5"}
+    told = transaction(
+        providerAdjustments=[{"providerIdentifier": "1234567893", "adjustments": [plb]}],
+        financialInformation={"totalActualProviderPaymentAmount": "40", "checkIssueOrEFTEffectiveDate": "20261121"},
+    )
+    segments = x12_example.transaction(payment="40")
+    segments[-1:] = ["PLB*1234567893*20261231*WO:2025*2.5", f"SE*{len(segments) + 1}*0001"]
+    in_json, in_835 = Envelope(), Envelope()
+    list(parse_batch(json.dumps(report(told)).encode(), [], in_json))
+    list(read_835(x12_example.document(*segments), [], in_835))
+    assert in_json == in_835
+    assert in_json.transaction
+    assert in_json.waiting[0].adjustments == (ProviderAdjustment("WO", 250),)
 
 
 @pytest.mark.parametrize(
