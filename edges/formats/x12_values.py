@@ -4,6 +4,7 @@ The small caches are for speed: a file repeats its amounts, dates and adjustment
 """
 
 import re
+from contextlib import suppress
 from datetime import date
 from functools import lru_cache
 from typing import Final
@@ -93,7 +94,11 @@ def units(text: str) -> str:
 
 
 def name(text: str) -> str:
-    """A name for people: read as UTF-8 where it is, without control characters, of bearable length."""
+    """A name for people: without control characters, of bearable length.
+
+    An 835 was read as Latin-1; where its bytes are UTF-8 that is what they were meant as. What came as text stays.
+    """
     if not text.isascii():
-        text = text.encode("latin-1").decode("utf-8", errors="replace")
+        with suppress(UnicodeError):
+            text = text.encode("latin-1").decode("utf-8")
     return "".join(character for character in text if character.isprintable()).strip()[:80]

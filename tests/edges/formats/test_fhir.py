@@ -269,6 +269,16 @@ def test_a_contained_insurer_is_known_by_its_identifier() -> None:
     assert one(OWES_62_50 | {"contained": contained, "insurer": {"reference": "#plan"}}).payer_ids == ("87726",)
 
 
+@pytest.mark.parametrize(
+    ("display", "shown"),
+    [("Santé Plan", "Santé Plan"), ("Ana’s Plan ☂", "Ana’s Plan ☂"), ("A\nPlan", "APlan")],
+    ids=["Latin-1", "beyond it", "control character"],
+)
+def test_an_insurer_may_be_called_whatever_people_can_read(display: str, shown: str) -> None:
+    insurer = {"identifier": {"value": "87726"}, "display": display}
+    assert one(OWES_62_50 | {"insurer": insurer}).payer_name == shown
+
+
 def test_the_same_decision_again_is_the_same_result() -> None:
     again = deepcopy(OWES_62_50) | {"created": "2026-11-21", "id": "another"}
     assert one(again).result_key() == one(OWES_62_50).result_key()
