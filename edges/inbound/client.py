@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from billing.account import Contact
 from billing.claim import SubmittedClaim, SubmittedLine
@@ -10,6 +10,9 @@ from edges.inbound.fields import Amount, Day, Email, Id, Name, Phone, Request
 
 IdOrNone = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{0,64}$")] | None
 """An id that may be left out, null or ""."""
+
+MOST_SESSIONS = 40
+"""Of one claim: they are written in one commit. A professional claim has at most 50 lines."""
 
 
 def _units(value: int | str) -> str:
@@ -71,6 +74,12 @@ class SubmittedClaimIn(Request):
     service_date: Day
     secondary_payer_id: IdOrNone = None
     lines: Annotated[list[SubmittedLineIn], Field(max_length=999)] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _names_not_too_many_sessions(self) -> "SubmittedClaimIn":
+        if len({line.session_id for line in self.lines if line.session_id}) > MOST_SESSIONS:
+            raise ValueError(f"must name at most {MOST_SESSIONS} sessions in its lines")
+        return self
 
     def claim(self) -> SubmittedClaim:
         """The claim as the billing rules know it."""

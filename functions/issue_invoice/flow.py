@@ -1,7 +1,7 @@
 """Turn claim results into invoices, corrections of them, nothing owed, waits or holds; and let invoices age.
 
-ClaimResultReceived -> judge its claim            ClaimSubmitted -> judge again what waited for this claim
-SessionCompleted    -> bill it (sessions.py)
+ClaimResultReceived -> judge its claim            ClaimSubmitted -> judge what waited for this claim, or estimate it
+SessionCompleted    -> bill it, or estimate it (sessions.py)
 pending (wake)      -> hold what waited 45 days    past_due (wake) -> the payment window has ended
 """
 
@@ -26,7 +26,10 @@ def run(message: Message, *, store: Store, now: datetime) -> None:
             writes = judge_again(file, Trigger("payer", received.result.result_key()), now)
         case FactKind.CLAIM_SUBMITTED, Submission() as submission:
             file = ClaimFile.read(store, submission.practice, submission.claim.claim_id)
-            writes = judge_again(file, Trigger("payer", submission.claim.claim_id), now) if file.results else ()
+            if not file.results:
+                sessions.estimate(store, submission, now)
+                return
+            writes = judge_again(file, Trigger("payer", submission.claim.claim_id), now)
         case FactKind.SESSION_COMPLETED, Session() as session:
             sessions.bill(store, session, now)
             return

@@ -12,6 +12,7 @@ from billing.account import Account, Books, Contact
 from billing.booking import can_book
 from billing.choosing import choose
 from billing.claim_state import ClaimState, Hold, Submission, claim_state_key
+from billing.estimating import Known, take_over
 from billing.ids import account_key, contact_key, facts_pk, holds_pk, practice_key
 from billing.invoice_lines import InvoiceLines
 from billing.policy import Policy, Practice, Provider
@@ -113,7 +114,9 @@ def submit_claim(store: Store, wanted: Submission) -> tuple[Submission, bool]:
     """Store a claim that was sent to a payer -> the submission, and whether it is new.
 
     It is a fact: results that waited for it (`unmatched_claim`) are then looked at again. Raises Refused 404 for an
-    unknown client, 409 where this id is another claim's.
+    unknown client, 409 where this id is another claim's, or where a session of it is not the payer's to decide.
+
+    What was estimated for its sessions is billed for it from now on (INV-2).
     """
     practice, claim = wanted.practice, wanted.claim
     stored, account, state = store.get_many(
@@ -130,13 +133,21 @@ def submit_claim(store: Store, wanted: Submission) -> tuple[Submission, bool]:
     if not isinstance(account, Account):
         raise unknown_client(claim.client_id)
     # The claim's state is written too: a worker that judges a result of this id at this moment, and found no claim,
-    # loses the race and looks again. Otherwise its hold could come after the last look at what waited.
-    if isinstance(state, ClaimState):
-        meets = Update(replace(state, client=claim.client_id, version=state.version + 1))
-        store.commit(Insert(wanted), meets)
-    else:
-        store.commit(Insert(wanted), Insert(ClaimState(practice, claim.claim_id, 1, claim.client_id)))
+    # loses the race and looks again. Otherwise its hold could come after the last look at what waited, and its invoice
+    # on top of an estimate.
+    known = Known.read(store, practice, claim)
+    before = state if isinstance(state, ClaimState) else ClaimState(practice, claim.claim_id, 0)
+    after, others = take_over(claim, before, known, _claims_before(store, practice, known))
+    after = replace(after, client=claim.client_id, version=before.version + 1)
+    store.commit(Insert(wanted), Insert(after) if after.version == 1 else Update(after), *others)
     return wanted, True
+
+
+def _claims_before(store: Store, practice: str, known: Known) -> dict[str, ClaimState]:
+    """The states of the claims that those sessions are on already, by claim id."""
+    named = sorted({row.claim_id for row in known.billed.values()} - {""})
+    states = store.get_many([claim_state_key(practice, one) for one in named]) if named else []
+    return {one.claim_id: one for one in states if isinstance(one, ClaimState)}
 
 
 def show_account(store: Store, practice: str, client: str, now: datetime) -> Shown:
