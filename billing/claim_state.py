@@ -89,7 +89,8 @@ class ClaimState:
 
     `pending_until`: when waiting for another payer ends (LAW-4); `waited`: it has ended · `decisions`: what people
     decided about results that were held · `answer`: the result that decides, "" while none does · `invoices`: what
-    bills the claim, an estimate first, supplements last · `billed`: the patient's share that was billed last, in cents.
+    bills the claim, an estimate first, supplements last · `billed`: the patient's share that was billed last, in
+    cents · `of_programme`: an employee-assistance programme is to pay for a session of it (INV-5).
     """
 
     TYPE: ClassVar[str] = "claim_state"
@@ -105,6 +106,7 @@ class ClaimState:
     answer: str = ""
     invoices: tuple[str, ...] = ()
     billed: Cents = 0
+    of_programme: bool = False
 
     @property
     def key(self) -> Key:

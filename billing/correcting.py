@@ -42,6 +42,7 @@ class Why(StrEnum):
     OTHER_PAYER = "other_payer"
     RELEASED = "released"
     REVIEW = "review"
+    PROGRAMME = "programme"
 
 
 OTHERWISE = dict.fromkeys(Why, "This part is on another bill of yours.") | {

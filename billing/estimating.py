@@ -14,8 +14,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
 
+from billing.account import Books
 from billing.claim import SubmittedClaim
 from billing.claim_state import ClaimState
+from billing.correcting import Why, correct
+from billing.draft import Draft
 from billing.eligibility import WHOLE_BP, Eligibility, Estimate, after, estimate
 from billing.explain import OURS, Bucket, ExplainedLine, Reason
 from billing.ids import client_of, invoice_id
@@ -178,6 +181,18 @@ def _as_told(visit: Visit, known: Known) -> Visit:
     return replace(visit, rate=told.rate) if told else visit
 
 
+def programme_pays(
+    session: Session, claim: SubmittedClaim, state: ClaimState, books: Books, practice: Practice, now: datetime
+) -> tuple[Write, ...]:
+    """A claim was estimated before its only session was told as one that a programme covers: the client owes nothing
+    for it after all (INV-5). () where a payer has answered, or other sessions are on it: then the result decides."""
+    if state.verdicts or not state.billed or session_ids(claim) != (session.session_id,):
+        return ()
+    draft = Draft(books, now, "practice", session.session_id)
+    correct(draft, state.invoices, 0, practice, Why.PROGRAMME)
+    return (*draft.writes(), Update(replace(state, billed=0, version=state.version + 1)))
+
+
 # ------------------------------------------------------------------------------------ a claim takes its estimates over
 
 
@@ -194,8 +209,10 @@ def take_over(
     moved: dict[str, ClaimState] = {}
     writes: list[Write] = []
     for session_id in session_ids(claim):
-        row = known.billed.get(session_id)
-        _refuse(session_id, claim, known.sessions.get(session_id), row)
+        row, told = known.billed.get(session_id), known.sessions.get(session_id)
+        _refuse(session_id, claim, told, row)
+        if told is not None and told.paid_by is PaidBy.EAP:
+            state = replace(state, of_programme=True)
         if row is None:
             writes.append(Insert(BilledSession(state.practice, session_id, 1, claim.claim_id)))
             continue

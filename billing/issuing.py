@@ -83,7 +83,7 @@ def _commit_of(file: ClaimFile, trigger: Trigger, held_back: Sequence[str], now:
     ]
     policy = file.practice.policy
     waited = before.waited or trigger.waited
-    rules = Rules(policy.accept_test_files, policy.bill_reviewable, waited, held_back)
+    rules = Rules(policy.accept_test_files, policy.bill_reviewable, waited, held_back, before.of_programme)
     standing = stand(seen, file.submitted, rules)
     work = _Work(file, trigger, before, standing, now)
     work.post()

@@ -18,6 +18,7 @@ SENTENCES = {
     Why.OTHER_PAYER: "Your other health plan has decided as well.",
     Why.RELEASED: "We looked into your health plan's decision.",
     Why.REVIEW: "We looked into this bill.",
+    Why.PROGRAMME: "Another programme pays for this, so you owe nothing for it.",
 }
 
 

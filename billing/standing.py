@@ -106,12 +106,14 @@ class Standing:
 @dataclass(frozen=True)
 class Rules:
     """What else the judgement depends on. `waited`: the time for another payer's answer is over (LAW-4) ·
-    `held_back`: results that cannot take effect now, whatever the gates say."""
+    `held_back`: results that cannot take effect now, whatever the gates say · `of_programme`: an employee-assistance
+    programme is to pay, so a share that is left to the client waits for a person (INV-5)."""
 
     accept_test_files: bool = False
     bill_reviewable: bool = False
     waited: bool = False
     held_back: Collection[str] = ()
+    of_programme: bool = False
 
 
 def stand(seen: Sequence[Seen], submitted: SubmittedClaim | None, rules: Rules) -> Standing:
@@ -205,7 +207,7 @@ def _judged_singly(
         named.add(result.same_claim_key())
         case = _case(one, submitted, rules, contradicted=contradicted, answered=rank in ranks)
         gate = None if one.choice is Choice.RELEASED and submitted is not None else first_failed(case)
-        if one.key in rules.held_back:
+        if one.key in rules.held_back or _left_of_a_covered_session(one, rules):
             gate = gate or Gate.NEEDS_REVIEW
         if gate is not None:
             yield Judged(result, Part.HELD, gate), one
@@ -214,6 +216,10 @@ def _judged_singly(
         else:
             ranks.add(rank)
             yield Judged(result, Part.ANSWERS), one
+
+
+def _left_of_a_covered_session(one: Seen, rules: Rules) -> bool:
+    return rules.of_programme and one.choice is not Choice.RELEASED and one.result.patient_responsibility > 0
 
 
 def _replaced(seen: Sequence[Seen], submitted: SubmittedClaim | None, rules: Rules) -> Iterator[str]:

@@ -4,14 +4,22 @@ client pays themself (INV-4), an estimate where the practice bills before the pa
 
 from datetime import datetime
 
+from billing import eap
 from billing.account import Books
 from billing.claim_state import ClaimState, Submission, claim_state_key
 from billing.eligibility import Eligibility, eligibility_key
-from billing.estimating import Known, estimate_claim, estimate_session
+from billing.estimating import Known, estimate_claim, estimate_session, programme_pays
 from billing.ids import Key, claim_pk, practice_key
 from billing.policy import Practice
 from billing.ports import Store, Write
-from billing.session import BilledSession, PaidBy, Session, billed_session_key
+from billing.session import (
+    AuthorisationUse,
+    BilledSession,
+    PaidBy,
+    Session,
+    authorisation_use_key,
+    billed_session_key,
+)
 from billing.session_billing import bill_self_pay
 
 
@@ -32,14 +40,31 @@ def bill(store: Store, session: Session, now: datetime) -> None:
             books = Books.expect(store, session.practice, session.client)
             writes = bill_self_pay(session, billed, books, practice, now)
         case PaidBy.INSURANCE if billed is not None and billed.claim_id:
-            submission = store.get(Key(claim_pk(session.practice, billed.claim_id), "SUBMITTED#"))
-            assert isinstance(submission, Submission), f"{session.key} is on a claim that nobody submitted"
-            estimate(store, submission, now)
+            estimate(store, _submission(store, session, billed), now)
         case PaidBy.INSURANCE:
             known = check if isinstance(check, Eligibility) else None
             writes = estimate_session(session, billed, known, practice, now)
+        case PaidBy.EAP if billed is not None and billed.estimated and _is_covered(store, session):
+            claim = _submission(store, session, billed).claim
+            state = store.get(claim_state_key(session.practice, claim.claim_id))
+            assert isinstance(state, ClaimState), f"{claim.claim_id} was submitted without a state"
+            books = Books.expect(store, session.practice, session.client)
+            writes = programme_pays(session, claim, state, books, practice, now)
     if writes:
         store.commit(*writes)
+
+
+def _submission(store: Store, session: Session, billed: BilledSession) -> Submission:
+    submission = store.get(Key(claim_pk(session.practice, billed.claim_id), "SUBMITTED#"))
+    assert isinstance(submission, Submission), f"{session.key} is on a claim that nobody submitted"
+    return submission
+
+
+def _is_covered(store: Store, session: Session) -> bool:
+    assert session.eap is not None, f"{session.key} is of no programme"
+    of = authorisation_use_key(session.practice, session.client, session.eap.programme, session.eap.number)
+    use = store.get(of)
+    return eap.covered(session, use if isinstance(use, AuthorisationUse) else None)
 
 
 def estimate(store: Store, submission: Submission, now: datetime) -> None:

@@ -4,10 +4,11 @@ from dataclasses import dataclass, replace
 
 from billing import eap
 from billing.account import Account
+from billing.claim_state import ClaimState, claim_state_key
 from billing.eligibility import Eligibility, eligibility_key
 from billing.ids import account_key, practice_key
 from billing.policy import Practice
-from billing.ports import Insert, Refused, Store, Update
+from billing.ports import Insert, Refused, Store, Update, Write
 from billing.session import (
     AuthorisationUse,
     BilledSession,
@@ -90,8 +91,18 @@ def tell_session(store: Store, wanted: Session) -> tuple[ToldSession, bool]:
             f"Session {wanted.session_id} is on claim {told.billed.claim_id}: the client would be asked twice.",
             rule="INV-4",
         )
-    store.commit(Insert(wanted), *eap.decide(wanted, told.use, practice))
+    store.commit(Insert(wanted), *eap.decide(wanted, told.use, practice), *_told_on_claim(store, told))
     return _read(store, wanted), True
+
+
+def _told_on_claim(store: Store, told: ToldSession) -> tuple[Write, ...]:
+    """That a programme is to pay for a session of its claim: no share of it is billed unasked (INV-5)."""
+    session, billed = told.session, told.billed
+    if session.paid_by is not PaidBy.EAP or billed is None or not billed.claim_id:
+        return ()
+    state = store.get(claim_state_key(session.practice, billed.claim_id))
+    assert isinstance(state, ClaimState), f"{session.key} is on a claim that nobody submitted"
+    return (Update(replace(state, of_programme=True, version=state.version + 1)),)
 
 
 def show_session(store: Store, practice: str, session_id: str) -> ToldSession:

@@ -1,5 +1,6 @@
 """A practice's own system over the public API, with the real flows behind it: a story in which calls are made."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -7,11 +8,12 @@ from billing.account import Account
 from billing.ids import api_key_hash
 from billing.invoice import Invoice
 from billing.policy import ApiKey, Practice
-from billing.ports import Insert
+from billing.ports import Insert, Write
 from edges.http import Request
 from edges.inbound.door import answered
 from functions.serve_practice.handler import serve
 from tests.billing.examples import ENROLLED, PRACTICE, practice
+from tests.fakes.store import MemoryStore
 from tests.fakes.story import Story
 from tests.functions.api import KEYS, Reply, api_event
 
@@ -50,6 +52,21 @@ def eap(session_id: str = "s1", covered: int = 2, until: str = "2026-12-31", **c
     return session(session_id, **{"kind": "eap", "eap": granted | changes.pop("eap", {}), **changes})
 
 
+class Racing(MemoryStore):
+    """A table where somebody else is faster, once: `first` happens just before the next commit."""
+
+    def __init__(self, rows: MemoryStore) -> None:
+        super().__init__()
+        self.__dict__.update(rows.__dict__)
+        self.first: Callable[[], object] | None = None
+
+    def commit(self, *writes: Write) -> None:
+        first, self.first = self.first, None
+        if first is not None:
+            first()
+        super().commit(*writes)
+
+
 class Care(Story):
     """Ana at Riverbend, whose system calls us."""
 
@@ -67,6 +84,12 @@ class Care(Story):
         if settle:
             self.settle()
         return reply
+
+    def race(self, first: Callable[[], object]) -> None:
+        """`first` happens between the next decision and its commit."""
+        racing = Racing(self.store)
+        racing.first = first
+        self.store = racing
 
     def tell(self, told: dict[str, Any]) -> Reply:
         """A session is told."""

@@ -10,9 +10,7 @@ import pytest
 from billing.facts import FactKind, Message
 from billing.invoice import Source
 from billing.policy import AutopayDelay
-from billing.ports import Write
 from tests.billing.examples import BY_HAND, ENROLLED, NOW
-from tests.fakes.store import MemoryStore
 from tests.functions.api import assert_problem
 from tests.functions.care import CHECK, Care, eap, session
 
@@ -229,26 +227,9 @@ def test_inv_5_the_practice_says_which_programmes_it_takes_however_they_are_capi
     assert care.tell(eap("s2")).status == 409
 
 
-class Racing(MemoryStore):
-    """A table where another session takes the last covered place just before the first commit."""
-
-    def __init__(self, rows: MemoryStore) -> None:
-        super().__init__()
-        self.__dict__.update(rows.__dict__)
-        self.other: Care | None = None
-
-    def commit(self, *writes: Write) -> None:
-        if self.other is not None:
-            other, self.other = self.other, None
-            other.call("POST", "/v1/sessions", eap("faster", 1), settle=False)
-        super().commit(*writes)
-
-
 def test_inv_5_of_two_sessions_that_race_for_the_last_covered_place_exactly_one_gets_it() -> None:
     care = Care()
-    racing = Racing(care.store)
-    care.store = racing
-    racing.other = care
+    care.race(lambda: care.call("POST", "/v1/sessions", eap("faster", 1), settle=False))
     slower = care.tell(eap("slower", 1))
     covered = {name: care.call("GET", f"/v1/sessions/{name}").body["covered"] for name in ("faster", "slower")}
     assert covered == {"faster": True, "slower": False}
