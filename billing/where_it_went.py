@@ -160,6 +160,11 @@ class WhereItWent:
         return any(not part.yours for part in self.parts)
 
     @property
+    def is_estimated(self) -> bool:
+        """Whether a part is only expected: nobody has decided yet."""
+        return any(part.kind is Kind.EXPECTED for part in self.parts)
+
+    @property
     def in_totals(self) -> "WhereItWent":
         """The same without its reasons, the client's part as one: all that a mail may say of it (LAW-1)."""
         others = tuple(Part(part.kind, part.label, part.amount) for part in self.parts if not part.yours)

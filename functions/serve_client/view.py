@@ -291,10 +291,11 @@ _LOOKED_INTO: Final[Mapping[bool, str]] = {
 
 
 def questionable(invoice: Invoice, books: Books) -> bool:
-    """Whether the client may say on the page that their plan told another amount: once for each bill, not for a part
-    of a plan. Whoever is not content with the answer calls (INV-7)."""
+    """Whether the client may say on the page that their plan told another amount: once for each bill that a health
+    plan has a part in, not for a part of a payment plan. Whoever is not content with the answer calls (INV-7)."""
     of_a_plan = invoice.source in (Source.PLAN, Source.PLAN_REMAINDER)
-    return invoice.payable and not of_a_plan and not books.reviews_of(invoice.invoice_id)
+    insured = basis_of(invoice) in (Basis.DECIDED, Basis.ESTIMATED)
+    return invoice.payable and insured and not of_a_plan and not books.reviews_of(invoice.invoice_id)
 
 
 def _note(invoice: Invoice, books: Books) -> str:
