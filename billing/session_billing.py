@@ -22,11 +22,10 @@ from billing.invoice_lines import InvoiceLines
 from billing.ledger import invoice_issued
 from billing.money import Cents
 from billing.policy import Practice
-from billing.ports import Insert, Refused, Update, Write
+from billing.ports import Insert, Update, Write
 from billing.session import BilledSession, PaidBy, Session
 
 PAYS_THEMSELF: Final = "No health plan is asked to pay for this session: you pay for it yourself."
-NOT_COVERED_BY_EAP: Final = "Your employee-assistance programme does not cover this session."
 
 MOST_STOPPED: Final = 40
 """Announced charges that one commit stops; what is left finds the same reason when it is due."""
@@ -120,31 +119,6 @@ def bill_self_pay(
     invoice, writes = issued(new, practice, now)
     now_billed = bills(billed, session.practice, session.session_id, invoice)
     return (*writes, now_billed, *_stopped(invoice, books, practice, now))
-
-
-def bill_held_session(
-    session: Session, billed: BilledSession | None, amount: Cents, practice: Practice, cause: str, now: datetime
-) -> tuple[Write, ...]:
-    """The invoice for a session that its programme does not cover, where the provider decided that the client pays
-    (INV-5): `amount` cents of its rate. `cause`: the deed that decided it. Raises Refused where it is billed already.
-    """
-    if billed is not None and billed.invoice_id:
-        raise Refused("session_billed", f"Session {session.session_id} is billed already.", rule="INV-5")
-    on = session.day(practice.time_zone)
-    new = NewInvoice(
-        client=session.client,
-        source=Source.SESSION,
-        source_id=session.session_id,
-        amount=amount,
-        service_date=on,
-        provider=session.provider,
-        lines=(own_line(session.procedure, on, amount, NOT_COVERED_BY_EAP),),
-        actor="staff",
-        cause=cause,
-        data=(("session_id", session.session_id),),
-    )
-    invoice, writes = issued(new, practice, now)
-    return (*writes, bills(billed, session.practice, session.session_id, invoice))
 
 
 def bills(
