@@ -6,7 +6,7 @@ to the cent. Both hold whenever the claim result balances (one that does not is 
 second holds always.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -14,6 +14,7 @@ from typing import Final
 
 from billing.carc import OTHER_INSURANCE, sentence
 from billing.claim import Adjustment, ClaimResult, Group, ServiceLine, SubmittedClaim
+from billing.money import dollars
 
 
 class Bucket(StrEnum):
@@ -70,12 +71,44 @@ class ExplainedLine:
     reasons: tuple[Reason, ...]
 
 
-def explain(result: ClaimResult, submitted: SubmittedClaim | None) -> tuple[ExplainedLine, ...]:
+def explain(
+    result: ClaimResult, submitted: SubmittedClaim | None, earlier: Sequence[ClaimResult] = ()
+) -> tuple[ExplainedLine, ...]:
     """One line per service, or one for the whole claim when the payer decided it as a whole.
 
     An adjustment of the whole claim comes out of what the plan paid for its services, in their order. Where the
     services do not add up to the claim's charge, a last line without a procedure carries the rest of the claim.
+    `earlier`: what the payers before this one decided of the claim; says who paid what of the part that is theirs.
     """
+    lines = _lines_of(result, submitted)
+    repeated = [reason for line in lines for reason in line.reasons if _is_other_insurance(reason)]
+    if len(repeated) != 1 or not (sentence := _what_earlier_payers_did(earlier, repeated[0].amount)):
+        return lines
+    told = {repeated[0]: replace(repeated[0], sentence=sentence)}
+    return tuple(replace(line, reasons=tuple(told.get(one, one) for one in line.reasons)) for line in lines)
+
+
+def _is_other_insurance(reason: Reason) -> bool:
+    return reason.group != Group.PR and reason.code == OTHER_INSURANCE
+
+
+def _what_earlier_payers_did(earlier: Sequence[ClaimResult], amount: int) -> str:
+    """What of `amount` they paid and what they took off; "" where they decided another amount (X12 RFI 2143)."""
+    paid = sum(one.paid for one in earlier)
+    off = sum(
+        each.amount
+        for one in earlier
+        for each in one.all_adjustments
+        if each.group != Group.PR and each.code != OTHER_INSURANCE
+    )
+    if not earlier or paid + off != amount or paid < 0 or off < 0:
+        return ""
+    if not off:
+        return "Your other insurance paid this."
+    return f"Your other insurance paid {dollars(paid)} and took {dollars(off)} off the price."
+
+
+def _lines_of(result: ClaimResult, submitted: SubmittedClaim | None) -> tuple[ExplainedLine, ...]:
     if not result.lines:
         whole = _claim_line(result, submitted)
         return (_explained(whole, whole.paid, whole.adjustments),)

@@ -173,7 +173,11 @@ class _Work:
         )
         invoice = back_to_reminders(blank, practice, self.now)
         draft.insert(invoice)
-        lines = summing_to(explain(answer, submitted), owed, "Your practice looked into this and set your share.")
+        lines = summing_to(
+            explain(answer, submitted, self.standing.earlier_payers),
+            owed,
+            "Your practice looked into this and set your share.",
+        )
         draft.insert(InvoiceLines(invoice.practice, invoice.client, invoice.invoice_id, lines))
         data: dict[str, str | int] = {
             "invoice_id": invoice.invoice_id,
@@ -190,7 +194,9 @@ class _Work:
         assert draft is not None
         assert submitted is not None
         answer = self.standing.answer
-        lines: tuple[ExplainedLine, ...] = explain(answer, submitted) if answer is not None else ()
+        lines: tuple[ExplainedLine, ...] = (
+            explain(answer, submitted, self.standing.earlier_payers) if answer is not None else ()
+        )
         changed = correct(draft, self.invoices, owed, self.file.practice, self._why(), lines, announced_before=announce)
         new = (one.invoice_id for one in changed if one.invoice_id not in self.invoices)
         self.invoices = (*self.invoices, *new)

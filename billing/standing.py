@@ -102,6 +102,12 @@ class Standing:
     pending: bool
     settled: bool
 
+    @property
+    def earlier_payers(self) -> tuple[ClaimResult, ...]:
+        """What stands of the payers before the one that decides: their share of the price, not of the debt."""
+        answers = (one.result for one in self.judged if one.part is Part.ANSWERS)
+        return tuple(one for one in answers if self.answer is not None and one != self.answer)
+
 
 @dataclass(frozen=True)
 class Rules:

@@ -67,6 +67,27 @@ def test_what_another_insurance_did_is_shown_as_paid_by_insurance():
     assert columns(line) == {"billed": 15000, "insurance_paid": 14000, "coinsurance": 1000, "you_owe": 1000}
 
 
+FIRST = decided(DISCOUNT, Adjustment("PR", "2", 3000), payer_ids=("87726",))
+"""The first payer took $45.00 off and paid $75.00: the second repeats $120.00 as OA-23."""
+
+
+def test_what_the_first_payer_did_is_told_by_what_it_paid_and_what_it_took_off():
+    """INV-6, OA-23"""
+    second = decided(Adjustment("OA", "23", 12000), Adjustment("PR", "3", 1000), payer_ids=("77777",))
+    (line,) = explain(second, SUBMITTED, [FIRST])
+    assert line.reasons[0].sentence == "Your other insurance paid $75.00 and took $45.00 off the price."
+    assert columns(line) == columns(explain(second, SUBMITTED)[0])
+    (line,) = explain(second, SUBMITTED, [decided(Adjustment("PR", "2", 3000))])
+    assert line.reasons[0].sentence == "Your other insurance paid this."
+
+
+def test_what_does_not_agree_with_the_first_payers_own_word_gets_the_neutral_sentence():
+    """INV-6: nobody is told a figure that two payers tell differently."""
+    second = decided(Adjustment("OA", "23", 12001), Adjustment("PR", "3", 1000))
+    (line,) = explain(second, SUBMITTED, [FIRST])
+    assert line.reasons[0].sentence == CARCS["23"].sentence
+
+
 def test_a_patient_reason_without_a_column_is_not_covered():
     """INV-6"""
     (line,) = explain(decided(Adjustment("PR", "96", 15000)), SUBMITTED)

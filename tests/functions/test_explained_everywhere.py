@@ -11,14 +11,22 @@ from typing import Any
 
 import pytest
 
-from billing.claim import Adjustment, ClaimResult
+from billing.claim import Adjustment, ClaimResult, ClaimStatus
 from billing.invoice_lines import InvoiceLines
 from billing.ports import Insert
 from edges import views
 from edges.render import render_letter, render_page
 from functions.serve_client.door import Page, new_session
 from functions.serve_client.flow import show
-from tests.billing.claim_examples import COPAY, DEDUCTIBLE, DISCOUNT, SUBMITTED, decided
+from tests.billing.claim_examples import (
+    COPAY,
+    DEDUCTIBLE,
+    DISCOUNT,
+    OWES_62_50,
+    SUBMITTED,
+    SUBMITTED_WITH_SECONDARY,
+    decided,
+)
 from tests.billing.examples import BY_HAND, practice
 from tests.fakes.story import Story
 from tests.functions.serve_client.html import parsed
@@ -72,6 +80,18 @@ def mail(story: Story) -> list[str]:
 @pytest.mark.parametrize("name", RESULTS)
 def test_inv_6_api_page_and_mail_say_the_same(name: str) -> None:
     assert told(RESULTS[name]) == json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
+
+
+def test_inv_6_the_second_payers_bill_says_what_the_first_one_paid() -> None:
+    """OA-23: what the first payer decided is known, so the client reads who paid what."""
+    story = Story(account=BY_HAND)
+    story.submit(SUBMITTED_WITH_SECONDARY)
+    story.receive(OWES_62_50)
+    second = decided(Adjustment("OA", "23", 8750), COPAY, payer_ids=("77777",), payer_claim_id="S-1")
+    story.receive(replace(second, status=ClaimStatus.PROCESSED_SECONDARY, raw_status="2"))
+    label, amount = page(story)["table"][1]
+    assert label == ("Settled by your other insurance Your other insurance paid $42.50 and took $45.00 off the price.")
+    assert amount == "−$87.50"
 
 
 def test_every_golden_story_is_told() -> None:
