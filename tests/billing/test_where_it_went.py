@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from billing.claim import Adjustment, ClaimResult
-from billing.explain import ExplainedLine, explain
+from billing.explain import OURS, ExplainedLine, Reason, explain
 from billing.where_it_went import LABELS, SHARES, Kind, Share, WhereItWent, where_it_went
 from tests.billing.claim_examples import (
     COPAY,
@@ -102,6 +102,18 @@ def test_inv_6_what_was_added_back_is_not_called_taken_off() -> None:
     where = went(DISCOUNT, Adjustment("CO", "253", -170), COPAY)
     assert parts(where)[:2] == [("Discount your plan agreed", 4500), ("Added back by your plan", -170)]
     assert [part.amount for part in where.slices] == [4330, 8420, 2250]
+
+
+def test_inv_2_what_a_plan_is_expected_to_pay_is_not_called_paid() -> None:
+    """An estimate: the reasons are ours, no payer has decided."""
+    reasons = (
+        Reason(OURS, "", 12750, "Your plan has not decided yet.", "insurance_paid"),
+        Reason(OURS, "", 2250, "Your last eligibility check says this copay.", "copay"),
+    )
+    where = where_it_went([ExplainedLine("90834", None, 15000, 0, 12750, 0, 0, 2250, 0, 2250, reasons)])
+    assert parts(where) == [("Expected from your plan", 12750), ("Copay", 2250)]
+    assert where.slices == where.parts
+    assert parts(where.in_totals) == [("Expected from your plan", 12750), ("Your part", 2250)]
 
 
 def test_there_is_no_picture_where_the_parts_are_no_shares_of_a_whole() -> None:
