@@ -4,10 +4,9 @@ in it.
 Apart from the other views because the ingress answers with it, and starts fast.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice, repeat
 from typing import TYPE_CHECKING, Final, cast
 
 from billing.claim_state import ReadElement, Slice, StoredBody, Verdict, body_key, slice_key
@@ -16,6 +15,7 @@ from billing.ports import Address, Store
 from billing.receipt import SliceCount, Verdicts, count_slice, counted
 from billing.transaction import Transaction
 from billing.upload import ADDRESS_LASTS, Upload, upload_key
+from edges import deadline
 from edges.counting import counts_of, look_again, verdicts_on
 
 if TYPE_CHECKING:
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 PAGE_SLICES: Final = 10
 """Slices whose claims one answer lists, up to 2,000: of the largest some megabytes, and a function may answer six."""
-LOOKED_AT_AGAIN: Final = 20
-"""Slices of a long body that one answer counts anew."""
+KEPT_SECONDS: Final = 12.0
+KEPT_FROM_SECOND_LOOKS: Final = 22.0
+"""Of the time to answer in: an answer about a long body counts what has no outcome yet until so much is left, and what
+had one, but may have another by now, until so much is."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,7 @@ def _short(store: Store, body: StoredBody, page: int, now: datetime) -> _Known:
 
 def _long(store: Store, body: StoredBody, page: int, now: datetime) -> _Known:
     """Its counts, and of its claims the page only."""
-    some = islice(repeat(True), LOOKED_AT_AGAIN)
-    has_time: Callable[[], bool] = lambda: next(some, False)  # noqa: E731
-    counts = look_again(store, counts_of(store, body.receipt_id), now, has_time)
+    counts = look_again(store, counts_of(store, body.receipt_id), now, _has_time)
     first, end = page * PAGE_SLICES, (page + 1) * PAGE_SLICES
     numbers = [one.number for one in counts]
     wanted = dict.fromkeys([*numbers[first:end], *numbers[-1:]])  # the last one has the warnings
@@ -102,6 +102,10 @@ def _long(store: Store, body: StoredBody, page: int, now: datetime) -> _Known:
     shown = [one for one in read if first <= one.number < end]
     warnings = tuple(warning for one in read for warning in one.warnings)
     return _Known(counts, shown, verdicts_on(store, shown), len(counts) > end, warnings)
+
+
+def _has_time(one: SliceCount) -> bool:
+    return deadline.seconds_left() > (KEPT_SECONDS if one.unjudged else KEPT_FROM_SECOND_LOOKS)
 
 
 def _receipt(body: StoredBody, receipt_id: str, known: _Known, page: int) -> "answers.Receipt":

@@ -19,7 +19,7 @@ def count(message: Message, *, store: Store, has_time: Callable[[], bool], now: 
     if not isinstance(row, SliceCount) or not row.waiting:
         return
     unjudged = [one for one in counts_of(store, row.receipt_id) if one.unjudged]
-    waiting = any(one.unjudged for one in look_again(store, unjudged, now, has_time))
+    waiting = any(one.unjudged for one in look_again(store, unjudged, now, lambda _: has_time()))
     latest = store.get(message.key)
     assert isinstance(latest, SliceCount), "counts are never removed"
     store.commit(Update(replace(latest, version=latest.version + 1, at=now, waiting=waiting)))

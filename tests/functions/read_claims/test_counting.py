@@ -12,12 +12,13 @@ from billing.ids import Key
 from billing.ports import Insert, Record, Update
 from billing.receipt import SliceCount
 from edges import receipts
+from edges.counting import counts_of, look_again
 from functions.read_claims.counting import count
 from functions.read_claims.flow import SLICE_CLAIMS, run
 from tests.fakes.blobs import MemoryBlobs
 from tests.fakes.store import MemoryStore
 from tests.functions.read_claims.test_flow import NOW, claim_ids, era, results
-from tests.functions.read_claims.test_long_bodies import uploaded
+from tests.functions.read_claims.test_long_bodies import for_slices, uploaded
 
 SUMS = ("accepted", "held", "duplicate", "rejected")
 
@@ -105,14 +106,31 @@ def test_what_is_settled_is_not_read_again() -> None:
     assert store.read.count("STATE#") == 5 * SLICE_CLAIMS, "of the page alone"
 
 
-def test_one_answer_looks_at_so_many_slices_again_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receipts, "LOOKED_AT_AGAIN", 2)
+def test_a_look_takes_the_time_there_is_and_the_next_goes_on() -> None:
     store = MemoryStore()
     read(era(claim_ids(5 * SLICE_CLAIMS)), store)
     for row in results(store):
         judge(store, row)
-    assert [shown(store)["accepted"] for _ in range(4)] == [400, 800, 1000, 1000]
-    assert shown(store)["state"] == "done"
+
+    def look() -> int:
+        time_for = for_slices(2)
+        return sum(one.accepted for one in look_again(store, counts_of(store, "rcp_1"), NOW, lambda _: time_for()))
+
+    assert [look() for _ in range(4)] == [400, 800, 1000, 1000]
+
+
+def test_while_a_long_body_is_judged_only_its_next_slices_are_looked_at() -> None:
+    """Polling must not read 100,000 rows each time."""
+    store = ReadRows()
+    read(era(claim_ids(8 * SLICE_CLAIMS)), store)
+    for row in results(store)[: 3 * SLICE_CLAIMS]:
+        judge(store, row)
+    store.read.clear()
+    look_again(store, counts_of(store, "rcp_1"), NOW, lambda _: True)
+    assert store.read.count("STATE#") == (3 + 2) * SLICE_CLAIMS
+    store.read.clear()
+    look_again(store, counts_of(store, "rcp_1"), NOW, lambda _: True)
+    assert store.read.count("STATE#") == 2 * SLICE_CLAIMS
 
 
 def test_results_come_in_pages_and_each_names_the_next() -> None:
