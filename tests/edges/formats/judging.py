@@ -1,6 +1,6 @@
 """Judge the claims of a file one after another, as the engine would: each against those that came before it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -23,20 +23,25 @@ def ours(result: ClaimResult) -> SubmittedClaim | None:
     return replace(SUBMITTED, claim_id=claim_id, secondary_payer_id=SECOND_PAYERS.get(claim_id, ""))
 
 
-def as_if_submitted(result: ClaimResult) -> SubmittedClaim:
-    """Whatever claim it is about, it was submitted to that payer and with that charge."""
-    return SubmittedClaim(
-        claim_id=result.claim_id,
-        client_id="client_of_riverbend",
-        provider_id="provider_of_riverbend",
-        payer_id=result.payer_id,
-        member_id="MBR0001",
-        charged=abs(result.charged),
-        service_date=SESSION_DAY,
-        secondary_payer_id="",
-        lines=(),
-        currency=result.currency,
-    )
+def as_if_submitted(results: Sequence[ClaimResult]) -> Submissions:
+    """Whatever claims they are about, each was submitted to the payer and with the charge of its first result."""
+    firsts = {result.claim_id: result for result in reversed(results)}
+    claims = {
+        claim_id: SubmittedClaim(
+            claim_id=claim_id,
+            client_id="client_of_riverbend",
+            provider_id="provider_of_riverbend",
+            payer_id=first.payer_id,
+            member_id="MBR0001",
+            charged=abs(first.charged),
+            service_date=SESSION_DAY,
+            secondary_payer_id="",
+            lines=(),
+            currency=first.currency,
+        )
+        for claim_id, first in firsts.items()
+    }
+    return lambda result: claims[result.claim_id]
 
 
 def judged(

@@ -53,13 +53,23 @@ def row(file: Path) -> list[str]:
     results = read(file)
     if not results:
         return ["0", "refused", "", ""]
-    judgements = judged(results, as_if_submitted, accept_test_files=True)
+    judgements = judged(results, as_if_submitted(results), accept_test_files=True)
     return [
         str(len(results)),
         in_runs("held" if each.now == Now.HELD else each.now for each in judgements),
         in_runs(each.reason for each in judgements if each.reason),
         in_runs(dollars(result.patient_responsibility) for result in results),
     ]
+
+
+@pytest.mark.skipif(not FILES, reason="the public sample files are not on this machine")
+def test_the_samples_that_belong_together_are_judged_together() -> None:
+    """The second takes the first back and decides anew, the third says that the claim is known."""
+    files = ("05_original_then_06", "06_reversal_and_correction_same_file", "17_duplicate_denial_OA18")
+    results = [result for file in files for result in read(SAMPLES / "835" / f"{file}.835")]
+    judgements = judged(results, as_if_submitted(results), accept_test_files=True)
+    assert [each.now for each in judgements] == ["to_bill", "adjusted", "to_bill", "nothing_owed"]
+    assert results[2].patient_responsibility == 25_00
 
 
 def in_runs(words: Iterable[str]) -> str:
