@@ -9,6 +9,7 @@ from typing import Any
 
 from billing.claim import Adjustment, ClaimResult, ClaimStatus, SubmittedClaim
 from tests.billing.claim_examples import decided
+from tests.sim.reckoning import Word
 
 PAYER = "87726"
 SECOND_PAYER = "77777"
@@ -24,6 +25,13 @@ class Story:
     claim: SubmittedClaim
     results: tuple[ClaimResult, ...]
     amounts: tuple[int, ...]
+
+    @property
+    def word(self) -> Word:
+        """What the auditor is told of it."""
+        said = {0} | {result.patient_responsibility for result in self.results}
+        changes = said - set(self.amounts) if len(self.results) > 1 else set()
+        return Word(frozenset(self.amounts), frozenset(changes))
 
 
 def _result(claim: SubmittedClaim, owed: int, **changes: Any) -> ClaimResult:

@@ -240,7 +240,7 @@ class Workload:
         world.judge.care_secrets.add(f"{day:%Y-%m-}")
         steady = person.client in self.auditor.steady
         story = (owes if steady else rng.choice(STORIES))(rng, drafted, owed)
-        self.auditor.may_bill(claim_id, person.client, *story.amounts)
+        self.auditor.hears(claim_id, person.client, story.word)
         self._submit(arrives + timedelta(days=4) * (rng.random() - 0.8), story.claim)
         form = form_of(story.results, rng)
         for result in story.results:
