@@ -16,18 +16,43 @@ from billing.invoice import Invoice, Source
 from billing.money import STRIPE_MINIMUM, Cents
 from billing.payment import Attempt, AttemptKind, Card, Evidence
 from billing.period import overnight_after, whole_minute
-from billing.policy import AutopayDelay, Practice
+from billing.policy import AutopayDelay, Policy, Practice
 from billing.ports import Insert, Update, Write
 
 CONSENT_VERSION = "2026-11"
-CONSENT_TEXT = (
+_AGREED = (
     "I agree that my practice may charge this card for what I owe it after my health plan has decided. "
     "Each charge is announced by email beforehand, with the amount, the card and the time. "
     "A charge above my limit waits until I approve it. "
-    "I can pay earlier, stop a charge or turn automatic payments off at any time until the charge is sent. "
-    "This is not an FSA, HSA or HRA card."
+    "I can pay earlier, stop a charge or turn automatic payments off at any time until the charge is sent."
 )
+CONSENT_TEXT = f"{_AGREED} This is not an FSA, HSA or HRA card."
 CONSENT_HASH = hashlib.sha256(CONSENT_TEXT.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a client agrees to when they enrol (AUTO-1)."""
+
+    version: str
+    text: str
+    text_hash: str
+
+
+_ORDINARY_CARD = Terms(CONSENT_VERSION, CONSENT_TEXT, CONSENT_HASH)
+_ANY_CARD = Terms(f"{CONSENT_VERSION}-any-card", _AGREED, hashlib.sha256(_AGREED.encode()).hexdigest())
+
+
+def terms_of(policy: Policy) -> Terms:
+    """The terms that a practice's clients agree to: where FSA cards may be enrolled, nobody declares theirs is none
+    (PAY-6)."""
+    return _ANY_CARD if policy.fsa_autopay else _ORDINARY_CARD
+
+
+def terms_named(version: str) -> Terms:
+    """The terms of that version."""
+    return _ANY_CARD if version == _ANY_CARD.version else _ORDINARY_CARD
+
 
 NOTICE_FLOOR_HOURS = 4
 """Whatever the policy says, no charge happens on a younger notice (AUTO-3)."""

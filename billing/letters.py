@@ -62,7 +62,7 @@ def _letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[Written]:
         case FactKind.PLAN_BROKEN:
             return _plan_broken(fact, desk)
         case FactKind.AUTOPAY_ENROLLED:
-            return _autopay_on(desk, now)
+            return _autopay_on(fact, desk, now)
         case FactKind.AUTOPAY_ENDED | FactKind.AUTOPAY_REFUSED:
             return _autopay_off(fact, desk)
         case FactKind.NOTHING_OWED:
@@ -298,7 +298,7 @@ def _plan_broken(fact: Fact, desk: Desk) -> Iterable[Written]:
     return [(client, (str(fact.data["invoice_id"]),)), *staff(desk, reason, "The rest is due as one invoice.")]
 
 
-def _autopay_on(desk: Desk, now: datetime) -> Iterable[Written]:
+def _autopay_on(fact: Fact, desk: Desk, now: datetime) -> Iterable[Written]:
     """A copy of what was agreed to (AUTO-1), and what it will charge next: the new card, where one was announced with
     another (AUTO-6)."""
     card = desk.books.default_card
@@ -313,7 +313,7 @@ def _autopay_on(desk: Desk, now: datetime) -> Iterable[Written]:
         NoticeKind.AUTOPAY_ON,
         card=card.shown,
         cap=cap_of(desk.books, desk.practice),
-        consent_text=autopay.CONSENT_TEXT,
+        consent_text=autopay.terms_named(str(fact.data.get("terms", ""))).text,
         items=upcoming,
     )
     return [(letter, ())]

@@ -350,7 +350,8 @@ def _enrol(draft: Draft, attempt: Attempt, enrolment: Enrolment, card: Card) -> 
         failed_charges=0,
     )
     draft.change(enrolled)
-    draft.fact(FactKind.AUTOPAY_ENROLLED, enrolled, {"card_id": card.card_id, "consent_id": consent.consent_id})
+    agreed: dict[str, str | int] = {"card_id": card.card_id, "consent_id": consent.consent_id}
+    draft.fact(FactKind.AUTOPAY_ENROLLED, enrolled, agreed | {"terms": consent.text_version})
     # Each joining invoice is a row and a fact. What does not fit this commit is reminded of, as if it were not ticked.
     for joined_id in enrolment.join[: draft.room // 2]:
         invoice = draft.books.invoice(joined_id)

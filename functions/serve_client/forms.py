@@ -6,7 +6,7 @@ from datetime import datetime
 from urllib.parse import parse_qs
 
 from billing.account import Books
-from billing.autopay import CONSENT_HASH, CONSENT_VERSION
+from billing.autopay import terms_of
 from billing.money import STRIPE_MINIMUM, Cents, dollars
 from billing.payment import Enrolment
 from billing.policy import Practice
@@ -72,7 +72,7 @@ def enrolment(form: Form, books: Books, practice: Practice, ip: str, now: dateti
 
     Nothing else is read unless it is ticked. Raises Unfit: a cap that is no amount, another version of the text than
     ours, automatic payments that this practice does not offer, a card that may not be enrolled (PAY-6). The
-    declaration about the card is the answer given here, and stands in the agreed text as well.
+    declaration about the card is the answer given here, and stands in the agreed text as well, where it is asked for.
     """
     if not form.one("autopay"):
         return None
@@ -85,7 +85,8 @@ def enrolment(form: Form, books: Books, practice: Practice, ip: str, now: dateti
             "FSA, HSA and HRA cards can pay this bill but cannot be used for automatic payments. "
             "Take the tick out to pay with such a card, or choose a debit or credit card."
         )
-    if form.one("terms") != CONSENT_VERSION:
+    terms = terms_of(practice.policy)
+    if form.one("terms") != terms.version:
         errors["autopay"] = "The text about automatic payments has changed. Please read it and continue again."
     cap = None
     try:
@@ -96,8 +97,8 @@ def enrolment(form: Form, books: Books, practice: Practice, ip: str, now: dateti
         raise Unfit(errors)
     ours = {one.invoice_id for one in books.invoices if one.payable}
     return Enrolment(
-        text_version=CONSENT_VERSION,
-        text_hash=CONSENT_HASH,
+        text_version=terms.version,
+        text_hash=terms.text_hash,
         agreed_at=now,
         ip=ip,
         cap=cap,

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Final
 
 from billing.account import Books
-from billing.autopay import CONSENT_TEXT, CONSENT_VERSION, cap_of
+from billing.autopay import cap_of, terms_of
 from billing.basis import Basis, basis_of
 from billing.dispute import DisputeState
 from billing.explain import ExplainedLine
@@ -115,8 +115,8 @@ class AutopayView:
     own_cap: str
     default_cap: Cents
     ask_card_kind: bool
-    consent_text: str = CONSENT_TEXT
-    consent_version: str = CONSENT_VERSION
+    consent_text: str
+    consent_version: str
 
 
 @dataclass(frozen=True)
@@ -229,6 +229,7 @@ def payable_together(books: Books) -> tuple[Invoice, ...]:
 def autopay_view(books: Books, practice: Practice) -> AutopayView:
     """Whether automatic payments are on, with which card and limit, and what enrolling would ask."""
     card, own_cap = books.default_card, books.account.cap
+    terms = terms_of(practice.policy)
     return AutopayView(
         offered=practice.policy.autopay_offered and practice.online_payments,
         on=books.account.autopay,
@@ -237,6 +238,8 @@ def autopay_view(books: Books, practice: Practice) -> AutopayView:
         own_cap="" if own_cap is None else dollars(own_cap).removeprefix("$"),
         default_cap=practice.policy.default_cap,
         ask_card_kind=not practice.policy.fsa_autopay,
+        consent_text=terms.text,
+        consent_version=terms.version,
     )
 
 

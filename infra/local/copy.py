@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from billing.account import Books
-from billing.autopay import CONSENT_VERSION
+from billing.autopay import terms_of
 from billing.claim_state import ReceivedResult, Submission
 from billing.facts import Fact
 from billing.ids import practice_key
@@ -148,7 +148,8 @@ class Copy:
         practice = self.practice_row()
         if books is None or practice is None:
             raise Refused("unknown_client", f"There is no client {client_id}.", status=404)
-        typed = {"terms": [CONSENT_VERSION], "card_kind": [ORDINARY_CARD], "cap": [dollars(cap) if cap else ""]}
+        terms, limit = terms_of(practice.policy).version, dollars(cap) if cap else ""
+        typed = {"terms": [terms], "card_kind": [ORDINARY_CARD], "cap": [limit]}
         agreed = enrolment(
             Form(typed | ({"autopay": ["on"]} if autopay else {})), books, practice, "127.0.0.1", self.clock.now
         )

@@ -1,5 +1,6 @@
 """What the buttons of the pay page do (PAY-3, PAY-4, PAY-6, PAY-8, PAY-10, AUTO-1, AUTO-2, AUTO-5, LAW-7)."""
 
+import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +15,7 @@ from billing.policy import Policy
 from billing.ports import Insert, Refused, Write
 from functions.serve_client.door import Answer, Page, SeeOther
 from functions.serve_client.flow import done, pay, set_up, start_setup, stop, turn_autopay_off
+from functions.serve_client.view import autopay_view
 from tests.fakes.store import MemoryStore
 from tests.functions.serve_client.world import (
     BASE,
@@ -254,9 +256,22 @@ def test_pay_6_a_practice_may_allow_fsa_cards() -> None:
     world = a_world(policy=Policy(fsa_autopay=True))
     world.bill(1)
     world.signed_in()
-    pay(world.store, world.cards, visit(), form(invoice="inv_1", autopay="on", terms=CONSENT_VERSION))
+    terms = autopay_view(world.books, world.practice)
+    assert "FSA" not in terms.consent_text
+    pay(world.store, world.cards, visit(), form(invoice="inv_1", autopay="on", terms=terms.consent_version))
     world.pays(card=visa(fsa=True))
     assert world.account.autopay
+    (consent,) = (row for row in world.store.rows() if isinstance(row, Consent))
+    assert consent.text_hash == hashlib.sha256(terms.consent_text.encode()).hexdigest()
+
+
+def test_pay_6_who_declared_an_ordinary_card_is_asked_again_where_the_practice_changed_its_terms() -> None:
+    """What they read is not what stands now."""
+    world = a_world(policy=Policy(fsa_autopay=True))
+    world.bill(1)
+    world.signed_in()
+    stale = page(pay(world.store, world.cards, visit(), form(invoice="inv_1", **AGREES)))
+    assert "has changed" in stale.known["errors"]["autopay"]
 
 
 def test_auto_1_consent_to_another_text_than_ours_is_asked_for_again() -> None:

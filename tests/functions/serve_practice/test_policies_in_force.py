@@ -118,6 +118,7 @@ def test_pay_6_an_fsa_card_is_enrolled_only_where_the_practice_allows_it(chosen:
     desk.choose(fsa_autopay=chosen)
     desk.story.enrol(fsa=True)
     assert desk.story.books.account.autopay is enrolled
+    assert desk.story.mails == ["autopay_on" if enrolled else "autopay_off"]
 
 
 def test_auto_1_nobody_enrols_where_the_practice_does_not_offer_it_and_who_is_stays() -> None:
