@@ -117,6 +117,7 @@ class _Change:
     returned: dict[int, Cents] = field(default_factory=dict)
     to_credit: Cents = 0
     announced: bool = False
+    plan_over: bool = False
     issued: Invoice | None = None
 
     # ------------------------------------------------------------------------------------------------- owed more
@@ -297,6 +298,7 @@ class _Change:
         if over:
             plan = replace(plan, status=PlanStatus.COMPLETED if paid else PlanStatus.ENDED)
         draft.change(plan)
+        self.plan_over = self.plan_over or over
         if over:
             draft.change(replace(draft.books.account, active_plan=""))
             kind = FactKind.PLAN_COMPLETED if paid else FactKind.PLAN_ENDED
@@ -332,6 +334,7 @@ class _Change:
             "returned": self._give_back(),
             "credited": self.to_credit,
             "announced": int(self.announced),
+            "plan_over": int(self.plan_over),
         }
         about["credited"] = self.to_credit + returned - int(about["returned"])
         for number, invoice in enumerate(changed):

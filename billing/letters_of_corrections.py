@@ -50,6 +50,7 @@ def changed(fact: Fact, desk: Desk) -> Iterable[Written]:
         announced=bool(fact.data["announced"]),
         moment=invoice.charge_at,
         card=card.shown if card else "",
+        what_to_do="Your payment plan is over: no more instalments are charged." if fact.data["plan_over"] else "",
         items=tuple(LetterItem(f"Instalment on {i.issue_on:%B} {i.issue_on.day}", i.amount) for i in coming),
     )
     letters: list[Written] = [(letter, (invoice_id,))]

@@ -14,7 +14,13 @@ def correction_cases(fact: Callable[..., Fact], desk: Callable[..., Desk]) -> li
     """(what happened, its fact, the account as it is by then, the mails), made with the builders of `test_letters`."""
 
     def corrected(before: int, after: int, **told: str | int) -> Fact:
-        known: dict[str, str | int] = {"why": "correction", "returned": 0, "credited": 0, "announced": 0}
+        known: dict[str, str | int] = {
+            "why": "correction",
+            "returned": 0,
+            "credited": 0,
+            "announced": 0,
+            "plan_over": 0,
+        }
         amounts: dict[str, str | int] = {"invoice_id": "inv_session", "before": before, "after": after}
         return fact(FactKind.INVOICE_CORRECTED, **amounts | known | told)
 

@@ -333,6 +333,7 @@ def test_plan_9_a_plan_of_which_nothing_is_left_ends() -> None:
     story = planned()
     story.receive(REVERSAL_OF_IT)
     assert (story.books.plans[0].status, story.books.account.active_plan) == (PlanStatus.ENDED, "")
+    assert "Your payment plan is over" in story.letters[-1].what_to_do
     assert story.books.balance == 0
     story.forward(days=30)
     assert story.taken == 0
