@@ -38,6 +38,7 @@ class FactKind(StrEnum):
     POLICY_CHANGED = "PolicyChanged"
     # Facts of a client
     CLAIM_HELD = "ClaimHeld"
+    HOLD_DECIDED = "HoldDecided"
     CLAIM_PENDING = "ClaimPending"
     CLAIM_ANSWERED = "ClaimAnswered"
     NOTHING_OWED = "NothingOwed"
@@ -111,6 +112,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     FactKind.RECONCILE_SLICE_DONE: ("reconcile",),
     FactKind.POLICY_CHANGED: (),
     FactKind.CLAIM_HELD: (),
+    FactKind.HOLD_DECIDED: (),
     FactKind.CLAIM_PENDING: (),
     FactKind.CLAIM_ANSWERED: (),
     FactKind.NOTHING_OWED: ("send_email",),

@@ -6,7 +6,7 @@ claim's state, guarded by its version, so two results of one claim cannot both b
 what the claim asks of the patient now and what was billed for it before, never more.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -85,7 +85,7 @@ def _commit_of(file: ClaimFile, trigger: Trigger, held_back: Sequence[str], now:
     waited = before.waited or trigger.waited
     rules = Rules(policy.accept_test_files, policy.bill_reviewable, waited, held_back, before.of_programme)
     standing = stand(seen, file.submitted, rules)
-    work = _Work(file, trigger, before, standing, now)
+    work = _Work(file, trigger, before, standing, by_result, now)
     work.post()
     after = replace(
         before,
@@ -126,6 +126,7 @@ class _Work:
     trigger: Trigger
     before: ClaimState
     standing: Standing
+    decisions: Mapping[str, Decision]
     now: datetime
 
     def __post_init__(self) -> None:
@@ -264,9 +265,10 @@ class _Work:
             return Verdict(key, Outcome.REJECTED, REJECTED_BY_STAFF, now)
         if judged.part is Part.HELD:
             return Verdict(key, Outcome.HELD, judged.reason, now)
-        before = self.before.verdict(key)
-        if judged.part is Part.REMATCHED and before is not None:
-            return replace(before, outcome=Outcome.ACCEPTED, reason="", now=now)
+        if judged.part is Part.REMATCHED:
+            to = self.decisions[key].to
+            there = replace(judged.result, claim_id=to).result_key()
+            return Verdict(key, Outcome.ACCEPTED, "", now, to_claim=to, to_result=there)
         return Verdict(key, Outcome.ACCEPTED, "", now)
 
     def _answering(self, key: str) -> Verdict:

@@ -64,21 +64,34 @@ def counted(body: StoredBody) -> bool:
     return body.size > COUNTED_BYTES
 
 
-def verdicts_in(states: Iterable[object]) -> Verdicts:
+def verdicts_in(states: Iterable[object]) -> dict[tuple[str, str], Verdict]:
     """What those claims' states say of their results."""
     found = (state for state in states if isinstance(state, ClaimState))
     return {(state.claim_id, verdict.result): verdict for state in found for verdict in state.verdicts}
 
 
+def where_they_stand(verdicts: Verdicts) -> Verdicts:
+    """Each result's verdict; of one that staff said is about another claim, the verdict there, none while there is
+    none (DESK-5)."""
+    stand: dict[tuple[str, str], Verdict] = {}
+    for key, verdict in verdicts.items():
+        last: Verdict | None = verdict
+        while last is not None and last.to_claim:
+            last = verdicts.get((last.to_claim, last.to_result))
+        if last is not None:
+            stand[key] = last
+    return stand
+
+
 def count_slice(read: Slice, verdicts: Verdicts, now: datetime, bytes_read: int = 0) -> SliceCount:
     """The slice's counts. Every claim is one of accepted, held, duplicate, rejected or not judged yet."""
-    outcomes = {"accepted": 0, "held": 0}
-    duplicate = rejected = unjudged = 0
+    outcomes = {"accepted": 0, "held": 0, "rejected": 0}
+    duplicate = unjudged = 0
     still_open: list[int] = []
     for place, element in enumerate(read.elements):
         verdict = verdicts.get((element.claim_id, element.result))
         if not element.result:
-            rejected += 1
+            outcomes["rejected"] += 1
         elif element.duplicate:
             duplicate += 1
         elif verdict is None:
@@ -90,7 +103,7 @@ def count_slice(read: Slice, verdicts: Verdicts, now: datetime, bytes_read: int 
                 still_open.append(place)
     return SliceCount(
         read.practice, read.receipt_id, read.number, now, len(read.elements), bytes_read, last=read.last, **outcomes,
-        duplicate=duplicate, rejected=rejected, unjudged=unjudged, open=tuple(still_open), waiting=read.last,
+        duplicate=duplicate, unjudged=unjudged, open=tuple(still_open), waiting=read.last,
     )  # fmt: skip
 
 
@@ -107,6 +120,7 @@ def looked_at_again(before: SliceCount, read: Slice, verdicts: Verdicts, now: da
         at=now,
         accepted=settled + fresh.accepted,
         held=fresh.held,
+        rejected=before.rejected + fresh.rejected,
         unjudged=fresh.unjudged,
         open=tuple(places[place] for place in fresh.open),
     )

@@ -22,9 +22,10 @@ from billing.invoice_lines import InvoiceLines
 from billing.ledger import invoice_issued
 from billing.money import Cents
 from billing.policy import Practice
-from billing.ports import Insert, Update, Write
+from billing.ports import Insert, Refused, Update, Write
 from billing.session import BilledSession, PaidBy, Session
 
+NOT_COVERED: Final = "Your employee-assistance programme does not pay for this session: you pay for it yourself."
 PAYS_THEMSELF: Final = "No health plan is asked to pay for this session: you pay for it yourself."
 
 MOST_STOPPED: Final = 40
@@ -119,6 +120,39 @@ def bill_self_pay(
     invoice, writes = issued(new, practice, now)
     now_billed = bills(billed, session.practice, session.session_id, invoice)
     return (*writes, now_billed, *_stopped(invoice, books, practice, now))
+
+
+def bill_uncovered(
+    session: Session, billed: BilledSession | None, amount: Cents | None, practice: Practice, now: datetime
+) -> tuple[Write, ...]:
+    """The invoice for a session that its employee-assistance programme does not pay for, once a person has decided that
+    the client does (INV-5): its rate, or the amount they name; () where that is nothing. Raises Refused where another
+    invoice asks for the session already, or the amount is above its rate."""
+    owed = session.rate if amount is None else amount
+    if owed > session.rate:
+        raise Refused(
+            "more_than_charged", f"patient_amount is more than the rate of {session.rate} cents.", rule="INV-5"
+        )
+    if billed is not None and billed.invoice_id:
+        raise Refused("already_billed", f"Invoice {billed.invoice_id} asks for this session already.", rule="INV-5")
+    if not owed:
+        return ()
+    on = session.day(practice.time_zone)
+    new = NewInvoice(
+        client=session.client,
+        source=Source.SESSION,
+        source_id=session.session_id,
+        amount=owed,
+        service_date=on,
+        provider=session.provider,
+        lines=(own_line(session.procedure, on, owed, NOT_COVERED),),
+        actor="staff",
+        cause=session.session_id,
+        data=(("session_id", session.session_id),),
+        good_faith_estimate=session.good_faith_estimate,
+    )
+    invoice, writes = issued(new, practice, now)
+    return (*writes, bills(billed, session.practice, session.session_id, invoice))
 
 
 def bills(

@@ -1,4 +1,4 @@
-"""What staff did to an invoice, and why: kept beside the facts, for whoever asks later (DESK-3).
+"""What staff did to an invoice or about a hold, and why: kept beside the facts, for whoever asks later (DESK-3).
 
 The reason is a person's free text, so it stands here and nowhere else: not in a fact, a log, a mail, nor at Stripe
 (LAW-1).
@@ -16,7 +16,7 @@ from billing.row import Asleep
 
 
 class Deed(StrEnum):
-    """The changes that staff make to an invoice."""
+    """What staff do, each with a reason."""
 
     VOID = "void"
     WRITE_OFF = "write_off"
@@ -24,12 +24,16 @@ class Deed(StrEnum):
     REFUND = "refund"
     UPHOLD = "uphold"
     CORRECT = "correct"
+    RELEASE = "release"
+    REJECT = "reject"
+    REMATCH = "rematch"
 
 
 @dataclass(frozen=True)
 class StaffAction(Asleep):
-    """One deed. `action_id`: of the first request with its idempotency key · `amount`: cents that it
-    was about · `made`: ids of the payment or refunds it made · `paid_by`, `received_on`: of an outside payment."""
+    """One deed. `action_id`: of the first request with its idempotency key · `amount`: cents that it was about ·
+    `made`: ids of the payment or refunds it made, or of the hold or review that it decided · `paid_by`, `received_on`:
+    of an outside payment · `by`: the name of the API key, where it is kept."""
 
     TYPE: ClassVar[str] = "staff_action"
 
@@ -44,6 +48,7 @@ class StaffAction(Asleep):
     made: tuple[str, ...] = ()
     paid_by: PaidBy | None = None
     received_on: date | None = None
+    by: str = ""
     version: int = 1
 
     @property

@@ -278,25 +278,75 @@ class Account(TypedDict):
     reviews: list[Review]
 
 
+class SeenAdjustment(TypedDict):
+    """What the payer took off for one reason, over claim and services; `sentence` is ours."""
+
+    group: str
+    code: str
+    amount: int
+    sentence: str
+
+
+class Seen(TypedDict):
+    """What the payer sent. `stated_responsibility`: the patient's share as it says it, where its format has that."""
+
+    status: str
+    payer_id: str
+    payer_name: str
+    adjudicated_on: str | None
+    charged: int
+    paid: int
+    patient_responsibility: int
+    stated_responsibility: int | None
+    adjustments: list[SeenAdjustment]
+
+
 class Hold(TypedDict):
     """What waits for a person, and what that person does: a claim result, or a session that its programme does not
-    cover."""
+    cover. `invoice_ids`: what stands still meanwhile."""
 
     hold_id: str
-    claim_id: str
-    payer_claim_id: str
+    claim_id: str | None
+    payer_claim_id: str | None
     client_id: str | None
     session_id: str | None
     reason: str
+    why: str
     what_to_do: str
     held_at: str
     patient_responsibility: int
+    seen: Seen | None
+    invoice_ids: list[str]
 
 
 class Holds(TypedDict):
-    """Every open hold, the oldest first."""
+    """Open holds, the oldest first. `more`: null at the end, else what `after` is for the next ones."""
 
     holds: list[Hold]
+    more: str | None
+
+
+Choice = Literal["release", "reject", "rematch"]
+
+
+class DecidedHold(TypedDict):
+    """A hold that was decided, and where its result or session stands `now`; `invoice_ids` bill its claim."""
+
+    hold_id: str
+    claim_id: str | None
+    payer_claim_id: str | None
+    session_id: str | None
+    client_id: str | None
+    reason: str
+    seen: Seen | None
+    decision: Choice
+    decided_at: str
+    decided_by: str
+    decision_reason: str
+    patient_amount: int | None
+    rematched_to: str | None
+    now: str
+    invoice_ids: list[str]
 
 
 class EapAuthorisation(TypedDict):

@@ -41,6 +41,7 @@ HOMES: Final[Mapping[str, str]] = {
     "fact": "billing.facts",
     "finding": "billing.reconciliation",
     "hold": "billing.claim_state",
+    "hold_decision": "billing.hold_decision",
     "idempotency_key": "billing.idempotency",
     "invoice": "billing.invoice",
     "invoice_lines": "billing.invoice_lines",

@@ -1,15 +1,15 @@
 """Counts of a long body, kept beside its slices: read them, and look again at what may have changed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from billing.claim_state import Slice, claim_state_key, slice_key
+from billing.claim_state import Slice, Verdict, claim_state_key, slice_key
 from billing.ids import receipt_pk
 from billing.ports import Conflict, Store, Update
-from billing.receipt import SliceCount, Verdicts, looked_at_again, verdicts_in
+from billing.receipt import SliceCount, Verdicts, looked_at_again, verdicts_in, where_they_stand
 
 LEFT_AFTER: Final = 2
 
@@ -24,8 +24,19 @@ def verdicts_on(store: Store, slices: Sequence[Slice]) -> Verdicts:
     if not slices:
         return {}
     claims = sorted({element.claim_id for one in slices for element in one.elements if element.result})
-    practice = slices[0].practice
-    return verdicts_in(store.get_many([claim_state_key(practice, claim) for claim in claims]) if claims else ())
+    return _verdicts(store, slices[0].practice, claims)
+
+
+def _verdicts(store: Store, practice: str, claims: Iterable[str]) -> Verdicts:
+    """Where the results of these claims stand; those that staff said are about other claims, there (DESK-5)."""
+    found: dict[tuple[str, str], Verdict] = {}
+    read: set[str] = set()
+    wanted = set(claims)
+    while wanted:
+        found |= verdicts_in(store.get_many([claim_state_key(practice, claim) for claim in sorted(wanted)]))
+        read |= wanted
+        wanted = {verdict.to_claim for verdict in found.values() if verdict.to_claim} - read
+    return where_they_stand(found)
 
 
 def look_again(
@@ -57,5 +68,4 @@ def _looked_at(store: Store, one: SliceCount, now: datetime) -> SliceCount:
     read = store.get(slice_key(one.receipt_id, one.number))
     assert isinstance(read, Slice), f"{one.receipt_id}: slice {one.number} was counted, so it is stored"
     wanted = sorted({read.elements[place].claim_id for place in one.open})
-    verdicts = verdicts_in(store.get_many([claim_state_key(one.practice, claim) for claim in wanted]))
-    return looked_at_again(one, read, verdicts, now)
+    return looked_at_again(one, read, _verdicts(store, one.practice, wanted), now)

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final, cast
 
 from billing.claim_state import ReadElement, Slice, StoredBody, Verdict, body_key, slice_key
+from billing.gates import Outcome
 from billing.ids import receipt_pk
 from billing.ports import Address, Store
 from billing.receipt import SliceCount, Verdicts, count_slice, counted
@@ -181,7 +182,8 @@ def _row(element: ReadElement, verdict: Verdict | None) -> "answers.ReceiptRow |
         return row if element.duplicate else None
     if not element.duplicate:
         row["outcome"], row["reason"] = cast("answers.Outcome", verdict.outcome), verdict.reason or None
-    row["now"] = cast("answers.Now", verdict.now)
+    if verdict.outcome != Outcome.REJECTED:
+        row["now"] = cast("answers.Now", verdict.now)
     if verdict.invoice_id:
         row["invoice_id"], row["amount"] = verdict.invoice_id, verdict.amount
     return row

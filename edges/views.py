@@ -6,13 +6,11 @@ type checker reads here.
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from billing.account import Account, Books, Contact
-from billing.claim_state import Hold, Submission
-from billing.eap import NotCovered
+from billing.claim_state import Submission
 from billing.explain import Bucket, ExplainedLine, Reason
-from billing.gates import Gate
 from billing.invoice import Invoice, Source, Status
 from billing.invoice_lines import InvoiceLines
 from billing.payment import Attempt, AttemptKind, AttemptState, Card
@@ -25,33 +23,6 @@ from edges.instants import instant
 
 if TYPE_CHECKING:
     from edges import answers
-
-NEXT_STEP: Final[dict[str, str]] = {
-    Gate.NOT_BILLABLE_STATUS: "The payer has not decided this claim: this is a preview, or the claim went elsewhere. "
-    "Wait for the payer's decision.",
-    Gate.REVERSAL_WITHOUT_ORIGINAL: "The payer takes back a decision we do not have. Ask it for the original and for "
-    "what stands now.",
-    Gate.OUT_OF_BALANCE: "Charge, adjustments and payment do not add up. Ask the payer for a corrected result.",
-    Gate.RESPONSIBILITY_MISMATCH: "The payer states another patient share than its adjustments add up to. Ask which "
-    "of the two is right.",
-    Gate.CONTRACTUAL_PATIENT_CODE: "A deductible, coinsurance or copay is marked as not the patient's. Ask the payer "
-    "who owes it.",
-    Gate.UNKNOWN_CODE: "The result uses a group or reason that we do not know. Ask the payer what it means.",
-    Gate.TEST_FILE: "This came in a test file. Ask for the production file, or let the practice accept test files.",
-    Gate.UNMATCHED_CLAIM: "We have no claim of this id. Submit the claim: the result is then looked at again.",
-    Gate.CONFLICT: "The payer decided the same claim twice, differently, without taking the first decision back. Ask "
-    "which one stands.",
-    Gate.CHARGE_DIFFERS: "Charge, payer or currency are not those of the claim as it was submitted. Compare the two "
-    "and ask the payer which claim it decided.",
-    NotCovered.USED_UP: "The employee-assistance programme covers no more sessions of this authorisation. Ask it for "
-    "more, or decide whether the client pays.",
-    NotCovered.EXPIRED: "The session took place after the last day of its authorisation. Ask the programme to extend "
-    "it, or decide whether the client pays.",
-    Gate.NEEDS_REVIEW: "A person must decide whether the patient owes this amount. Check the reason with the payer; "
-    "nothing is billed until then.",
-    "other_payer_pending": "The other payer has not answered for 45 days. Ask it for its decision.",
-}
-"""What a person does about a hold, by its reason (DESK-5)."""
 
 
 def client_account(books: Books, lines: Iterable[InvoiceLines], time_zone: str, *, can_book: bool) -> "answers.Account":
@@ -91,26 +62,6 @@ def plan(shown: Plan) -> "answers.Plan":
             }
             for part in shown.instalments
         ],
-    }
-
-
-def holds(rows: Iterable[Hold]) -> "answers.Holds":
-    """Open holds, the oldest first, each with what to do about it."""
-    return {
-        "holds": [
-            {
-                "hold_id": row.hold_id,
-                "claim_id": row.claim_id,
-                "payer_claim_id": row.payer_claim_id,
-                "client_id": row.client or None,
-                "session_id": row.session_id or None,
-                "reason": row.reason,
-                "what_to_do": NEXT_STEP[row.reason],
-                "held_at": instant(row.held_at),
-                "patient_responsibility": row.patient_responsibility,
-            }
-            for row in sorted(rows, key=lambda row: (row.held_at, row.hold_id))
-        ]
     }
 
 

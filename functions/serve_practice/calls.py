@@ -14,7 +14,7 @@ from edges.inbound.client import ClientIn, SubmittedClaimIn
 from edges.inbound.practice import PolicyIn, PracticeIn, ProviderIn
 from edges.policy_view import policies
 from edges.receipts import read_receipt
-from functions.serve_practice import care, flow
+from functions.serve_practice import care, flow, hold_calls
 from functions.serve_practice.route import Answer, Call, Route
 
 MAX_PAGE_DIGITS: Final = 5
@@ -54,10 +54,6 @@ def show_receipt(call: Call) -> Answer:
     if receipt is None:
         raise Refused("unknown_receipt", "There is no receipt of this id.", status=404)
     return Answer(200, receipt)
-
-
-def show_holds(call: Call) -> Answer:
-    return Answer(200, views.holds(flow.open_holds(call.store, call.practice)))
 
 
 def show_policies(call: Call) -> Answer:
@@ -164,14 +160,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         answers={200: answers.Receipt},
         refuses=(400, 404),
     ),
-    Route(
-        "GET",
-        "/v1/holds",
-        "Claim results that wait for a person, and what to do about each",
-        show_holds,
-        scopes=("practice",),
-        answers={200: answers.Holds},
-    ),
+    *hold_calls.ROUTES,
     *care.ROUTES,
     Route("GET", "/v1/openapi.json", "This document", show_openapi, scopes=(), answers={200: dict[str, Any]}),
     Route("GET", "/health", "Whether the service answers", show_health, scopes=(), answers={200: answers.Health}),

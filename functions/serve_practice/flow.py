@@ -11,9 +11,9 @@ from datetime import datetime
 from billing.account import Account, Books, Contact
 from billing.booking import can_book
 from billing.choosing import choose
-from billing.claim_state import ClaimState, Hold, Submission, claim_state_key
+from billing.claim_state import ClaimState, Submission, claim_state_key
 from billing.estimating import Known, take_over
-from billing.ids import account_key, contact_key, facts_pk, holds_pk, practice_key
+from billing.ids import account_key, contact_key, facts_pk, practice_key
 from billing.invoice_lines import InvoiceLines
 from billing.policy import Policy, Practice, Provider
 from billing.ports import Insert, Refused, Store, Update, Write
@@ -160,11 +160,6 @@ def show_account(store: Store, practice: str, client: str, now: datetime) -> Sho
     lines = store.partition(facts_pk(practice, client), "LINES#") if books.invoices else []
     explained = tuple(one for one in lines if isinstance(one, InvoiceLines))
     return Shown(books, explained, owner.time_zone, can_book(books, state, owner, now))
-
-
-def open_holds(store: Store, practice: str) -> list[Hold]:
-    """Every claim result of the practice that waits for a person (DESK-5)."""
-    return [row for row in store.partition(holds_pk(practice), "HOLD#") if isinstance(row, Hold)]
 
 
 def change_policies(

@@ -124,6 +124,9 @@ def _of_route(route: Route) -> Json:
         described = "Of a list of results too long for one answer; `next` has the address of the one that follows."
         page = {"type": "integer", "minimum": 0, "maximum": 99_999, "default": 0}
         operation["parameters"].append({"name": "page", "in": "query", "description": described, "schema": page})
+    for name, meaning in route.query.items():
+        known = {"name": name, "in": "query", "required": False, "description": meaning, "schema": {"type": "string"}}
+        operation.setdefault("parameters", []).append(known)
     if route.takes:
         operation["requestBody"] = {"required": True, "content": _json(_ref(route.takes))}
     if route.keyed:

@@ -36,7 +36,7 @@ class Answer:
 @dataclass(frozen=True)
 class Route:
     """`scopes`: an API key with any of them may call; none: no key is asked for. `refuses`: statuses of Refused ·
-    `keyed`: an `Idempotency-Key` may come with it."""
+    `keyed`: an `Idempotency-Key` may come with it · `query`: what may follow the question mark, and what it means."""
 
     method: str
     path: str
@@ -47,3 +47,4 @@ class Route:
     takes: type[Body] | None = None
     refuses: tuple[int, ...] = field(default=())
     keyed: bool = False
+    query: Mapping[str, str] = field(default_factory=dict)

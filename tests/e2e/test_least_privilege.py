@@ -72,7 +72,7 @@ MAY: dict[str, set[str]] = {
     "receive_mail_events": {READ_ROW, QUERY, WRITE, give_up("receive_mail_events")},
     "wake_due": {READ_ROW, CHANGE, DUE, *map(send, WORK_QUEUES)},
     "publish_facts": {*map(send, WORK_QUEUES), give_up("publish_facts")},
-    "serve_practice": {READ_ROW, READ_ROWS, QUERY, WRITE},
+    "serve_practice": {READ_ROW, READ_ROWS, QUERY, WRITE, CHECK, DELETE},
     "serve_client": {READ_ROW, READ_ROWS, QUERY, WRITE, CHECK, LINK, STRIPE},
 }
 """Verb -> every probe that its role allows."""

@@ -35,6 +35,7 @@ from tests.billing.examples import ENROLLED, NOW, PRACTICE, VISA, invoice
 from tests.functions.api import KEYS, Api, api_event
 from tests.functions.test_bad_input import ELIGIBILITY, TAKING
 from tests.functions.test_bad_input import SESSION as TOLD
+from tests.functions.waiting import HOLD, wait_for_a_person
 
 CHECKS = [
     not_a_server_error,
@@ -76,6 +77,7 @@ KNOWN = {
     "invoice_id": INVOICE.invoice_id,
     "practice_id": INVOICE.practice,
     "review_id": ASKED.review_id,
+    "hold_id": HOLD,
 }
 """Ids that lead somewhere; others mostly lead to 404."""
 
@@ -87,6 +89,7 @@ def _app(environ: dict[str, Any], start_response: Callable[..., object]) -> Iter
     api.store.commit(
         Update(recording), *map(Insert, (ENROLLED, VISA, INVOICE, QUESTIONED, PAYMENT, ASKED, CHECK, SESSION))
     )
+    wait_for_a_person(api.store)
     sent = {name[5:].replace("_", "-").lower(): text for name, text in environ.items() if name.startswith("HTTP_")}
     size = int(environ.get("CONTENT_LENGTH") or 0)
     reply = api.answers(

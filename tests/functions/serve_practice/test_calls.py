@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from billing.claim_state import Hold
+from billing.hold_reasons import HOLD_REASONS
 from billing.ports import Insert
 from tests.billing.examples import ENROLLED, VISA, announced, invoice
 from tests.functions.api import Api, assert_problem
+from tests.functions.waiting import wait_for_a_person
 
 ANA = {
     "name": "Ana Ruiz",
@@ -148,12 +150,30 @@ def test_open_holds_are_listed_with_what_to_do(api: Api) -> None:
                 "client_id": None,
                 "session_id": None,
                 "reason": "unmatched_claim",
-                "what_to_do": "We have no claim of this id. Submit the claim: the result is then looked at again.",
+                "why": "We have no claim of this id.",
+                "what_to_do": HOLD_REASONS["unmatched_claim"].what_to_do,
                 "held_at": "2026-11-20T17:00:00Z",
                 "patient_responsibility": 15_00,
+                "seen": None,
+                "invoice_ids": [],
             }
-        ]
+        ],
+        "more": None,
     }
+
+
+def test_a_hold_is_decided_once_and_shown(api: Api) -> None:
+    """DESK-5: through the calls; what each decision does is told in test_holds.py."""
+    wait_for_a_person(api.store)
+    (hold,) = api.call("GET", "/v1/holds", key="practice").body["holds"]
+    at = f"/v1/holds/{hold['hold_id']}/release"
+    first = api.call("POST", at, key="practice", body={"reason": "The payer confirmed it", "patient_amount": 62_50})
+    assert (first.status, first.body["decision"], first.body["now"]) == (200, "release", "invoiced")
+    assert (first.body["patient_amount"], first.body["seen"]) == (62_50, hold["seen"])
+    again = api.call("POST", at, key="practice", body={"reason": "Again", "patient_amount": 62_50})
+    assert (again.status, again.body) == (200, first.body)
+    assert_problem(api.call("POST", at.replace("release", "reject"), key="practice", body={"reason": "No"}), 409)
+    assert api.call("GET", "/v1/holds", key="practice").body == {"holds": [], "more": None}
 
 
 def test_health_and_the_document_need_no_key(api: Api) -> None:

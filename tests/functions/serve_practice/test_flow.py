@@ -21,6 +21,7 @@ from billing.ports import Conflict, Insert, Record, Refused, Update
 from edges import views
 from functions.issue_invoice import flow as issue_invoice
 from functions.serve_practice import flow
+from functions.serve_practice.holds import open_holds
 from tests.billing.claim_examples import OWES_62_50, SUBMITTED
 from tests.fakes.store import MemoryStore
 
@@ -134,7 +135,7 @@ def test_a_claim_submitted_while_its_result_is_judged_does_not_leave_it_on_hold(
     with pytest.raises(Conflict):
         issue_invoice.run(message, store=store, now=NOW)
     issue_invoice.run(message, store=store, now=NOW)
-    assert flow.open_holds(store, "willow") == []
+    assert open_holds(store, "willow").waiting == ()
     assert Books.expect(store, "willow", "ana").balance == 62_50
 
 
@@ -163,7 +164,7 @@ def test_an_unknown_client_is_not_found(store: MemoryStore, ask) -> None:  # typ
 def test_holds_of_one_practice_are_not_shown_to_another(store: MemoryStore) -> None:
     held = Hold("willow", "h1", "KB1", "ICN1", "r1", Gate.UNMATCHED_CLAIM, NOW, 1500)
     store.commit(Insert(held), Insert(replace(held, practice="oak", hold_id="h2")))
-    assert flow.open_holds(store, "willow") == [held]
+    assert [one.hold for one in open_holds(store, "willow").waiting] == [held]
 
 
 # The account's view
@@ -316,13 +317,3 @@ def test_payments_are_what_arrived_with_the_card_that_paid() -> None:
         {"brand": "mastercard", "last4": "4444", "exp_month": None, "exp_year": None},
         {"brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2030},
     ]
-
-
-def test_every_hold_says_what_to_do_about_it() -> None:
-    """DESK-5."""
-    reasons = [*Gate, "other_payer_pending"]
-    held = [Hold("willow", r, "KB1", "ICN1", "r1", r, NOW + timedelta(days=n), 0) for n, r in enumerate(reasons)]
-    shown = views.holds(reversed(held))["holds"]
-    assert [one["reason"] for one in shown] == [str(r) for r in reasons]
-    assert all(one["what_to_do"].endswith(".") for one in shown)
-    assert len({one["what_to_do"] for one in shown}) == len(reasons)

@@ -8,7 +8,6 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
-from billing.claim_state import Hold
 from billing.policy import Policy
 from billing.ports import Insert
 from edges.policy_view import policies
@@ -17,6 +16,7 @@ from functions.serve_practice.openapi import document
 from tests.billing.examples import ENROLLED, PRACTICE, VISA, announced, invoice
 from tests.functions.api import Api
 from tests.functions.test_bad_input import INVOICE, SHOWING, TAKING
+from tests.functions.waiting import wait_for_a_person
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +74,9 @@ def api() -> Api:
         announced(62_50, "inv_1"),
         invoice(187_50, "inv_2"),
         invoice(62_50, INVOICE),
-        Hold("riverbend", "hold_1", "KB1", "ICN1", "r1", "unmatched_claim", made.now, 15_00),
     ):
         made.store.commit(Insert(row))
+    wait_for_a_person(made.store)
     return made
 
 

@@ -186,7 +186,7 @@ def test_inv_5_the_sessions_of_an_authorisation_are_counted_and_one_beyond_it_is
     (held,) = care.call("GET", "/v1/holds").body["holds"]
     assert (held["session_id"], held["reason"], held["client_id"]) == ("s3", "eap_sessions_used_up", "ana")
     assert held["patient_responsibility"] == 150_00
-    assert "decide whether the client pays" in held["what_to_do"]
+    assert "Release it to bill the client" in held["what_to_do"]
     assert (care.books.invoices, care.mails) == ((), [])
 
 
