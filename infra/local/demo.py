@@ -1,5 +1,6 @@
 """The people of the demo practice, brought in through the public API as a practice's own system would: a client who
-pays automatically, one who pays by link, one in the middle of a plan, and one whose first claim is on its way.
+pays automatically, one who pays by link, one in the middle of a plan, one whose first claim is on its way, and one
+whose bill is an estimate until her payer decides.
 """
 
 from collections.abc import Callable
@@ -21,7 +22,8 @@ CARD: Final = "4242424242424242"
 @dataclass(frozen=True)
 class Part:
     """A person and what has happened to them, in cents. `answered`: (charged, patient's share) of each claim that its
-    payer decided · `open_claims`: (claim id, charged) of each that still waits.
+    payer decided · `open_claims`: (claim id, charged) of each that still waits · `estimated`: they were billed an
+    estimate right after the session.
     """
 
     person: Person
@@ -29,6 +31,7 @@ class Part:
     open_claims: tuple[tuple[str, int], ...] = ()
     card: bool = False
     plan_weeks: int = 0
+    estimated: bool = False
 
 
 PARTS: Final = (
@@ -53,8 +56,15 @@ PARTS: Final = (
         Person("dev", "Dev Patel", "+12025550178", "first_claim_on_its_way"),
         open_claims=(("KB1D6J5V80", 180_00),),
     ),
+    Part(
+        Person("ella", "Ella Novak", "+12025550189", "estimate"),
+        open_claims=(("KB5E8M3L77", 160_00),),
+        estimated=True,
+    ),
 )
 """examples/riverbend.835 answers Ana's first open claim."""
+CHECK: Final = {"payer_id": PAYER["id"], "coinsurance_bp": 2000, "deductible_remaining": 60_00}
+"""What her plan says of Ella's cover: of her session of $160.00, $60.00 of deductible and a fifth of the rest."""
 
 
 class DemoFailed(Exception):
@@ -87,7 +97,8 @@ class Demo:
     def people(self, tell: Callable[[str], None]) -> tuple[Person, ...]:
         """Bring in everyone, with their stories so far. `tell` hears about each.
 
-        The demo practice takes test files: the 835 files at hand to try are mostly marked as such.
+        The demo practice takes test files: the 835 files at hand to try are mostly marked as such. It waits for the
+        payer, as practices do unless they choose otherwise; Ella was seen while it billed estimates, for a moment.
         """
         self._call("PUT", f"/v1/practices/{PRACTICE}/policies", "practice", {"accept_test_files": True})
         name = {"name": "Dr. Maya Chen", "email": "maya.chen@riverbend.example", "npi": "1234567893"}
@@ -103,7 +114,31 @@ class Demo:
                 plan = {"weeks": part.plan_weeks, "start_on": self._today.isoformat()}
                 self._call("POST", f"/v1/clients/{part.person.client_id}/plans", "practice", plan)
         self._settle()
+        for part in PARTS:
+            if part.estimated:
+                self._estimate(part)
         return tuple(part.person for part in PARTS)
+
+    def _estimate(self, part: Part) -> None:
+        """A session and its claim, told while the practice bills estimates."""
+        policies, client_id = f"/v1/practices/{PRACTICE}/policies", part.person.client_id
+        self._call("PUT", policies, "practice", {"amount_source": "estimate"})
+        checked = f"{self._today - timedelta(days=6)}T17:00:00Z"
+        self._call("PUT", f"/v1/clients/{client_id}/eligibility", "practice", CHECK | {"checked_at": checked})
+        for claim_id, charged in part.open_claims:
+            session: dict[str, Any] = {
+                "session_id": f"session-{claim_id}",
+                "client_id": client_id,
+                "provider_id": PROVIDER,
+                "completed_at": f"{self._today - timedelta(days=3)}T20:00:00Z",
+                "kind": "insurance",
+                "rate": charged,
+                "procedure": "90834",
+            }
+            self._call("POST", "/v1/sessions", "practice", session)
+            self._submit(part.person, claim_id, charged, 3, session["session_id"])
+        self._settle()
+        self._call("PUT", policies, "practice", {"amount_source": "adjudicated"})
 
     def _bring_in(self, part: Part) -> None:
         person = part.person
@@ -127,12 +162,14 @@ class Demo:
             claim = self._submit(person, f"{person.client_id.upper()}-{number:03d}", charged, days_ago)
             self._call("POST", "/v1/claim-results", "claims", _result(claim, share))
             days_ago -= 7
-        for claim_id, charged in part.open_claims:
+        for claim_id, charged in () if part.estimated else part.open_claims:
             self._submit(person, claim_id, charged, days_ago)
             days_ago -= 7
 
-    def _submit(self, person: Person, claim_id: str, charged: int, days_ago: int) -> dict[str, Any]:
-        claim = {
+    def _submit(
+        self, person: Person, claim_id: str, charged: int, days_ago: int, session_id: str = ""
+    ) -> dict[str, Any]:
+        claim: dict[str, Any] = {
             "claim_id": claim_id,
             "client_id": person.client_id,
             "provider_id": PROVIDER,
@@ -140,6 +177,8 @@ class Demo:
             "charged": charged,
             "service_date": (self._today - timedelta(days=days_ago)).isoformat(),
         }
+        if session_id:
+            claim["lines"] = [{"procedure": "90834", "charged": charged, "session_id": session_id}]
         self._call("POST", "/v1/claims", "practice", claim)
         return claim
 

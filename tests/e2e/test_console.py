@@ -66,7 +66,7 @@ def test_the_demo_has_its_stories_and_their_claims(kindbill: Kindbill) -> None:
     """Contract: autopay, pay link with three invoices, plan in progress; claims submitted and not yet adjudicated."""
     demo = kindbill.get("/_local/demo")
     stories = {one["story"]: one for one in demo["clients"]}
-    assert {"autopay", "pay_link_three_invoices", "plan_in_progress"} <= set(stories)
+    assert {"autopay", "pay_link_three_invoices", "plan_in_progress", "estimate"} <= set(stories)
     assert len(demo["clients"]) >= 4
     for person in demo["clients"]:
         assert {"client_id", "name", "phone", "story", "open_claims"} <= set(person)
