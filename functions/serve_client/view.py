@@ -13,6 +13,7 @@ from billing.autopay import cap_of, terms_of
 from billing.basis import Basis, basis_of
 from billing.dispute import DisputeState
 from billing.explain import ExplainedLine
+from billing.good_faith import far_above_estimate, far_above_in_words
 from billing.invoice import Invoice, Source, Status
 from billing.money import STRIPE_MINIMUM, Cents, dollars
 from billing.payment import Attempt, AttemptKind, AttemptState
@@ -307,6 +308,8 @@ def _note(invoice: Invoice, books: Books) -> str:
     upheld = any(one.status is ReviewStatus.UPHELD for one in books.reviews_of(invoice.invoice_id))
     if upheld:
         return "We checked this amount for you: it stands."
+    if books.account.autopay and far_above_estimate(books, invoice):
+        return far_above_in_words(books)
     return ESTIMATE_NOTE if invoice.estimated else ""
 
 

@@ -1,5 +1,6 @@
 """A practice's own system over the public API, with the real flows behind it: a story in which calls are made."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -9,8 +10,9 @@ from billing.ids import api_key_hash
 from billing.invoice import Invoice
 from billing.policy import ApiKey, Practice
 from billing.ports import Insert, Write
-from edges.http import Request
+from edges.http import Request, Response
 from edges.inbound.door import answered
+from functions.change_invoice.api import serve as serve_changes
 from functions.serve_practice.handler import serve
 from tests.billing.examples import ENROLLED, PRACTICE, practice
 from tests.fakes.store import MemoryStore
@@ -80,10 +82,15 @@ class Care(Story):
         """One call with the practice's key, and what follows from it."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         request = Request.of(api_event(method, path, key=KEYS["practice"], body=body, headers=sent))
-        reply = Reply.of(answered(request, lambda: serve(request, store=self.store, now=self.now)))
+        reply = Reply.of(answered(request, lambda: self._served(request)))
         if settle:
             self.settle()
         return reply
+
+    def _served(self, request: Request) -> Response:
+        if re.fullmatch("/v1/invoices/[^/]+/[a-z-]+", request.path):
+            return serve_changes(request, store=self.store, cards=lambda: self.cards, now=self.now)
+        return serve(request, store=self.store, now=self.now)
 
     def race(self, first: Callable[[], object]) -> None:
         """`first` happens between the next decision and its commit."""

@@ -159,13 +159,16 @@ def test_law_5_the_last_look_before_a_charge_sees_it_too() -> None:
     ]
 
 
-def test_law_5_while_the_client_disputes_the_bill_it_is_neither_charged_nor_reminded_of() -> None:
+def test_law_5_while_the_client_disputes_the_bill_it_is_neither_charged_nor_reminded_of_nor_ages() -> None:
     care = Care()
     care.tell(session(good_faith_estimate=100_00))
-    care.edit(care.invoice, reviews=("rev_1",), paused_at=NOW, charge_at=None, charge_paused=True)
+    path = f"/v1/invoices/{care.invoice.invoice_id}/reviews"
+    asked = care.call("POST", path, {"reason": "Told $100.00", "quoted_amount": 100_00}, idempotency_key="k1")
+    assert asked.status == 201
     care.forward(days=70)
-    assert (care.taken, care.mails) == (0, ["charge_notice"])
+    assert (care.taken, care.mails[0], care.mails.count("reminder")) == (0, "charge_notice", 0)
     assert care.account["invoices"][0]["status"] == "in_review"
+    assert not care.invoice.past_due
 
 
 # ---------------------------------------------------------------- INV-5: employee-assistance programmes
