@@ -91,9 +91,10 @@ def refuse_plan(books: Books, weeks: int) -> None:
 
 
 def disclosed_before(practice: Practice, weeks: int, agreement: Agreement) -> DisclosureText | None:
-    """The disclosure that the client accepted before this plan; None where it needs none.
+    """The disclosure that the client accepted before this plan; None where it needs none. Staff who ask for a plan say
+    by that that its client agreed to it and to the text in force; `agreement` says when and how, where they know.
 
-    Raises Refused where this practice offers no such plan, or the client has not accepted the text in force (PLAN-10).
+    Raises Refused where this practice offers no such plan, or the client was shown another text (PLAN-10).
     """
 
     def no(code: str, detail: str) -> Refused:
@@ -104,11 +105,6 @@ def disclosed_before(practice: Practice, weeks: int, agreement: Agreement) -> Di
     text = text_in_force(practice.policy)
     if text is None:
         raise no("six_weeks_not_offered", "This practice has no disclosure for plans of six weeks: choose 2 or 4.")
-    if agreement.at is None:
-        raise no(
-            "disclosure_not_accepted",
-            "Show the client the disclosure that the policies name, and say in `agreed` how they accepted it.",
-        )
     if agreement.disclosure not in ("", text.text_id):
         raise no("disclosure_changed", "The client saw another text than the one in force: show them that one.")
     return text
@@ -144,9 +140,9 @@ def make_plan(
         draft.change(moved_away(invoice))
     draft.change(replace(account, active_plan=plan.plan_id))
     data: dict[str, str | int] = {"plan_id": plan.plan_id, "amount": plan.total, "weeks": weeks}
-    if disclosed is not None and agreement.at is not None:
+    if disclosed is not None:
         names = (account.practice, account.client, plan.plan_id, disclosed.text_id, disclosed.text)
-        draft.insert(Disclosure(*names, agreement.at, agreement.how, agreement.by))
+        draft.insert(Disclosure(*names, agreement.at or now, agreement.how, agreement.by))
         data["disclosure"] = disclosed.text_id
     moved = receivable_moved(((part.invoice_id, part.amount) for part in covers), plan.plan_id)
     draft.fact(FactKind.PLAN_CREATED, plan, data, moved)

@@ -83,7 +83,6 @@ class Policy:
 
 NOT_BUILT: Final = frozenset(
     {
-        "overpayment",
         "plan_absorbs_new",
     }
 )

@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 
 from billing.disclosure import STANDARD_ID, STANDARD_TEXT, Disclosure
-from billing.plan import Plan
 from billing.planning import Agreement
 from billing.policy import TilDisclosure
 from billing.ports import Insert, Refused
 from functions.create_plan import flow
-from tests.billing.examples import BY_HAND, ENROLLED, NOW, PRACTICE, VISA, invoice
+from tests.billing.examples import BY_HAND, ENROLLED, NOW, PRACTICE, VISA, invoice, practice
 from tests.fakes.story import Story, visa_details
 from tests.functions.api import Api, Reply, assert_problem
 
@@ -50,8 +49,6 @@ def kept(api: Api) -> list[Disclosure]:
 def test_plan_10_six_weeks_start_once_the_standard_text_was_accepted(api: Api) -> None:
     shown = api.call("GET", POLICIES, key="practice").body["disclosure"]
     assert shown == {"id": STANDARD_ID, "text": STANDARD_TEXT}
-    refused(ask(api), "disclosure_not_accepted")
-    assert not [row for row in api.store.rows() if isinstance(row, Plan)]
     reply = ask(api, agreed=AGREED | {"disclosure": shown["id"]})
     assert (reply.status, reply.body["weeks"]) == (201, 6)
     (accepted,) = kept(api)
@@ -62,6 +59,12 @@ def test_plan_10_six_weeks_start_once_the_standard_text_was_accepted(api: Api) -
 def test_plan_10_agreeing_to_six_weeks_accepts_the_text_in_force(api: Api) -> None:
     assert ask(api, agreed=AGREED).status == 201
     assert [row.text_id for row in kept(api)] == [STANDARD_ID]
+
+
+def test_plan_10_staff_who_do_not_say_how_it_was_agreed_to_say_that_it_was(api: Api) -> None:
+    """Contract.md: `agreed` may be left out. The text in force is kept all the same, and mailed."""
+    assert ask(api).status == 201
+    assert [(row.text_id, row.how, row.by) for row in kept(api)] == [(STANDARD_ID, "", "")]
 
 
 @pytest.mark.parametrize("weeks", [2, 4])
@@ -99,13 +102,13 @@ def test_plan_2_what_stands_in_the_way_of_any_plan_is_said_first() -> None:
     assert (reply.body["type"].rpartition("/")[2], reply.body["code"]) == ("PLAN-2", "no_autopay")
 
 
-def test_plan_10_nobodys_payment_page_is_closed_for_a_plan_that_was_not_accepted() -> None:
-    story = Story()
+def test_plan_10_nobodys_payment_page_is_closed_for_a_plan_that_is_not_offered() -> None:
+    story = Story(practice=practice(til_disclosure=TilDisclosure.OFF))
     story.store.commit(Insert(invoice(300_00, "inv_1")))
     session = story.open_page("inv_1")
     with pytest.raises(Refused) as refusal:
         flow.create(story.store, story.cards, "riverbend", "ana", 6, NOW.date(), Agreement(), NOW)
-    assert refusal.value.code == "disclosure_not_accepted"
+    assert refusal.value.code == "six_weeks_not_offered"
     story.cards.pay_on_page(session, visa_details())
     story.hear(1)
     assert story.invoice.open_amount == 0
