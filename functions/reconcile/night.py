@@ -216,7 +216,8 @@ class Night:
         self.spent += 1
         if item.due_at < f"{self.now + MOVED_BY_A_WAKE:%Y-%m-%dT%H:%M:%SZ}":
             self._overdue(item.key, item.due_at)
-        self._books_of(item.key.pk)
+        if item.key.pk[0] != "R":  # an upload, or the counts of a long body, whose own turn is another
+            self._books_of(item.key.pk)
 
     def _overdue(self, key: Key, entry: str = "") -> None:
         """10: the row itself says since when it is due; its entry of the index is moved by whoever wakes it. An entry

@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 
 from billing.account import Account
-from billing.claim_state import StoredBody
+from billing.claim_state import Slice, StoredBody
 from billing.dispute import DisputeState
 from billing.facts import FactKind, Message, WakeKind
 from billing.ids import Key
 from billing.payment import AttemptState
-from billing.ports import Conflict, Delete, Insert, Record, TryAgain, Update, Write
-from billing.reconciliation import RECONCILIATION_KEY, armed, asked_for
+from billing.ports import Conflict, Delete, DueItem, Insert, Record, TryAgain, Update, Write
+from billing.reconciliation import RECONCILIATION_KEY, Counts, armed, asked_for
 from billing.refund import RefundState
 from billing.statement import TheirPayment
 from functions.reconcile import flow
+from functions.reconcile.night import Night
 from tests.billing.claim_examples import SUBMITTED
 from tests.billing.examples import BY_HAND, NOW
 from tests.fakes.cards import Crash
@@ -505,6 +506,42 @@ def test_a_body_of_which_nothing_is_missing_rests_and_stays_as_it_is() -> None:
     due = [item.key for shard in range(4) for item in story.store.due(shard, NOW + timedelta(days=99), 99)]
     assert body.key not in due
     assert story.store.get(body.key) == body
+
+
+class Partitions(MemoryStore):
+    """Remembers which partitions were read whole."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str] = []
+
+    def partition(self, pk: str, prefix: str = "") -> list[Record]:
+        self.read.append(pk + prefix)
+        return super().partition(pk, prefix)
+
+
+@pytest.mark.parametrize("waits", ["COUNT#000007#", "UPLOAD#"])
+def test_counts_and_uploads_that_are_due_make_no_night_read_a_body(waits: str) -> None:
+    """A body of 50 MB has 550 slices; who counts it, and who waits for a file, is woken by itself."""
+    story, store = watched(), Partitions()
+    night = Night(store, story.cards, story.statement, lambda _: 0, 1, FIRST_NIGHT, NOW, FIRST_NIGHT, Counts())
+    night.due(DueItem(Key("R#rcp_1#", waits), f"{FIRST_NIGHT:%Y-%m-%dT%H:%M:%SZ}#count"))
+    assert store.read == []
+
+
+def test_a_body_of_several_slices_is_looked_at_slice_by_slice() -> None:
+    story = watched()
+    for number in range(3):
+        billed(story, f"claim_{number}")
+    first, *others = [row for row in story.store.rows() if isinstance(row, Slice)]
+    for number, one in enumerate(others, start=1):
+        moved = replace(one, receipt_id=first.receipt_id, number=number, last=number == len(others))
+        story.store.commit(Insert(moved))
+    story.store.commit(Update(replace(first, last=False, version=2)))
+    tonight(story)
+    assert story.reconciliation.last.claims == 3
+    assert story.reconciliation.last.sent_again == 0
+    assert story.findings == []
 
 
 def test_a_body_that_came_minutes_before_a_night_is_looked_at_by_the_next() -> None:
