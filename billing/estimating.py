@@ -76,7 +76,9 @@ def estimate_session(
 ) -> tuple[Write, ...]:
     """The estimate of a session whose claim nobody has submitted; () where the practice waits for the payer, nothing is
     known of the client's cover, nothing is expected of them, or something bills the session already."""
-    if not _estimates(practice) or check is None or session.paid_by is not PaidBy.INSURANCE or billed is not None:
+    if not _estimates(practice) or check is None or session.paid_by is not PaidBy.INSURANCE:
+        return ()
+    if billed is not None and (billed.claim_id or billed.invoice_id):
         return ()
     visit = Visit(session.session_id, session.procedure, session.day(practice.time_zone), session.rate)
     expected = estimate(check, visit.rate)
@@ -96,7 +98,7 @@ def estimate_session(
         estimated=True,
     )
     invoice, writes = issued(new, practice, now)
-    return (*writes, bills(None, session.practice, session.session_id, invoice))
+    return (*writes, bills(billed, session.practice, session.session_id, invoice))
 
 
 # ------------------------------------------------------------------------------------------------- the claim first

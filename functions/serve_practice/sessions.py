@@ -91,8 +91,18 @@ def tell_session(store: Store, wanted: Session) -> tuple[ToldSession, bool]:
             f"Session {wanted.session_id} is on claim {told.billed.claim_id}: the client would be asked twice.",
             rule="INV-4",
         )
-    store.commit(Insert(wanted), *eap.decide(wanted, told.use, practice), *_told_on_claim(store, told))
+    writes = (_place(told), *eap.decide(wanted, told.use, practice), *_told_on_claim(store, told))
+    store.commit(Insert(wanted), *writes)
     return _read(store, wanted), True
+
+
+def _place(told: ToldSession) -> Write:
+    """The row of what bills it, written as the session is told: a claim that names it at the same moment, and does not
+    know yet who pays for it, loses the race and looks again."""
+    billed = told.billed
+    if billed is None:
+        return Insert(BilledSession(told.session.practice, told.session.session_id, 1))
+    return Update(replace(billed, version=billed.version + 1))
 
 
 def _told_on_claim(store: Store, told: ToldSession) -> tuple[Write, ...]:

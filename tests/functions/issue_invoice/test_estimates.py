@@ -418,6 +418,30 @@ def test_inv_2_a_session_and_its_claim_that_are_told_at_the_same_moment_are_esti
     care.sound()
 
 
+def test_inv_4_a_session_told_as_self_paid_while_its_claim_is_submitted_is_on_no_claim() -> None:
+    care = Estimating()
+    care.race(lambda: care.tell(session("s1")))
+    reply = care.submit_claim(claim())
+    assert_problem(reply, 409)
+    assert reply.body["code"] == "session_self_paid"
+    assert care.amounts == [150_00]
+
+
+def test_inv_5_a_session_told_as_covered_while_its_claim_is_submitted_is_known_to_be() -> None:
+    for first in ("session", "claim"):
+        care = Estimating()
+        calls = {
+            "session": lambda care=care: care.tell(eap("s1")),
+            "claim": lambda care=care: care.submit_claim(claim()),
+        }
+        second = "claim" if first == "session" else "session"
+        care.race(calls[first])
+        assert calls[second]().status == 201
+        care.receive(owes(62_50))
+        assert [hold.reason for hold in care.holds] == ["needs_review"]
+        assert care.account["balance"] == 0
+
+
 # ----------------------------------------------------------------------------------------------- who pays otherwise
 
 
