@@ -48,12 +48,13 @@ NOW_OF = {
 @dataclass(frozen=True)
 class Trigger:
     """Why a claim is judged again: `actor` and `cause` go into the facts · `decision`: a person's · `waited`: the time
-    for another payer's answer is over."""
+    for another payer's answer is over · `ends`: the id of a review that is decided by it."""
 
     actor: str
     cause: str
     decision: Decision | None = None
     waited: bool = False
+    ends: str = ""
 
 
 def judge_again(file: ClaimFile, trigger: Trigger, now: datetime) -> tuple[Write, ...]:
@@ -219,21 +220,21 @@ class _Work:
     # ------------------------------------------------------------------------------------------------- reviews
 
     def _end_reviews(self) -> bool:
-        """What a hold questioned goes on once the hold is over -> whether a correction in this commit must announce the
-        charge anew: then one mail says both."""
+        """What a hold or a review questioned goes on once that is over -> whether a correction in this commit must
+        announce the charge anew: then one mail says both."""
         assert self.draft is not None
-        over = [hold for result, hold in self.file.holds.items() if result not in self.held]
+        over = [hold.hold_id for result, hold in self.file.holds.items() if result not in self.held]
         announce = False
-        for hold in over:
+        for cause in (*over, *((self.trigger.ends,) if self.trigger.ends else ())):
             for known in self.invoices:
                 invoice = self.draft.books.invoice(known)
-                if invoice is None or hold.hold_id not in invoice.reviews:
+                if invoice is None or cause not in invoice.reviews:
                     continue
                 if self.standing.owed in (None, self.before.billed):
-                    end_review(self.draft, invoice, hold.hold_id, self.file.practice)
+                    end_review(self.draft, invoice, cause, self.file.practice)
                     continue
                 announce = announce or announces_again(self.draft.books.account, invoice)
-                self.draft.change(resume(self.draft.books, invoice, hold.hold_id, self.file.practice, self.now))
+                self.draft.change(resume(self.draft.books, invoice, cause, self.file.practice, self.now))
         return announce
 
     def _begin_reviews(self) -> None:

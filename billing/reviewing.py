@@ -11,8 +11,10 @@ from datetime import datetime, time, timedelta
 from billing.account import Account, Books
 from billing.adjusting import refuse_disputed, refuse_in_progress
 from billing.autopay import minimum_notice
+from billing.correcting import Why, correct
 from billing.draft import Draft
 from billing.dunning import back_to_reminders
+from billing.explain import ExplainedLine
 from billing.facts import FactKind
 from billing.invoice import Invoice, Source
 from billing.money import Cents
@@ -129,7 +131,7 @@ def request_review(draft: Draft, invoice: Invoice, asked: Asked) -> Review:
         invoice_id=invoice.invoice_id,
         opened_at=draft.now,
         asked_by=asked.by,
-        amount=invoice.amount,
+        amount=invoice.total,
         quoted=asked.quoted,
         reason=asked.reason,
         call_reference=asked.call_reference,
@@ -141,7 +143,7 @@ def request_review(draft: Draft, invoice: Invoice, asked: Asked) -> Review:
     told: dict[str, str | int] = {
         "review_id": review.review_id,
         "invoice_id": invoice.invoice_id,
-        "amount": invoice.open_amount or invoice.amount,
+        "amount": invoice.open_amount or invoice.total,
         "open": invoice.open_amount,
         "announced": int(invoice.charge_at is not None),
     }
@@ -154,35 +156,71 @@ def request_review(draft: Draft, invoice: Invoice, asked: Asked) -> Review:
 
 @dataclass(frozen=True)
 class Decision:
-    """What staff decided. `amount`: what the invoice asks for from now on, in cents; None where it stays."""
+    """What staff decided. `amount`: what the invoice asks for from now on, in cents; None where it stays · `by`: the
+    name of their API key."""
 
     amount: Cents | None
     reason: str
     call_reference: str = ""
+    by: str = ""
 
 
-def uphold(draft: Draft, review: Review, decision: Decision, practice: Practice) -> Review:
+def uphold(draft: Draft, review: Review, decision: Decision, practice: Practice) -> None:
     """The amount stands: the invoice goes on, and the client is told (INV-7)."""
-    invoice = draft.books.invoice(review.invoice_id)
-    assert invoice is not None, f"{review.review_id} is about {review.invoice_id}, which is not there"
-    decided = _decided(draft, review, decision, ReviewStatus.UPHELD)
+    invoice = reviewed_invoice(draft.books, review)
+    record_decision(draft, review, decision)
     end_review(draft, invoice, review.review_id, practice)
-    return decided
 
 
-def _decided(draft: Draft, review: Review, decision: Decision, status: ReviewStatus) -> Review:
-    draft.change(
-        replace(
-            review,
-            status=status,
-            decided_at=draft.now,
-            corrected=decision.amount,
-            decided_reason=decision.reason,
-            decided_reference=decision.call_reference,
-        )
+def refuse_correction(invoice: Invoice, amount: Cents) -> None:
+    """Raise Refused where the amount of this invoice cannot become that."""
+    if invoice.void:
+        raise Refused("void", "This invoice was cancelled: uphold, and nothing is owed for it.", rule=RULE)
+    if amount == invoice.total:
+        raise Refused("same_amount", "That is what the invoice asks for: uphold it.", rule=RULE)
+
+
+def correct_estimate_or_own(
+    draft: Draft, review: Review, decision: Decision, lines: tuple[ExplainedLine, ...], practice: Practice
+) -> None:
+    """Another amount for an invoice that no claim result stands behind: only the difference moves, and one mail says so
+    (INV-3). `lines`: its explanation so far. An estimate stays one: its claim's result corrects it again.
+
+    Raises Refused `not_decided_yet` where more is asked of an estimate that was paid: that is billed with the result.
+    """
+    invoice = reviewed_invoice(draft.books, review)
+    assert decision.amount is not None, "a correction names the amount"
+    announced = announces_again(draft.books.account, invoice)
+    draft.change(resume(draft.books, invoice, review.review_id, practice, draft.now))
+    changed = correct(
+        draft, [invoice.invoice_id], decision.amount, practice, Why.REVIEW, lines, announced_before=announced
     )
-    decided = draft.books.review(review.review_id)
-    assert decided is not None, f"{review.review_id} was not written"
+    if invoice.estimated:
+        if any(one.invoice_id != invoice.invoice_id for one in changed):
+            sentence = "This is an estimate, and paid: what comes on top is billed when the plan has decided."
+            raise Refused("not_decided_yet", sentence, rule=RULE)
+        draft.change(replace(reviewed_invoice(draft.books, review), estimated=True))
+    record_decision(draft, review, decision)
+
+
+def reviewed_invoice(books: Books, review: Review) -> Invoice:
+    invoice = books.invoice(review.invoice_id)
+    assert invoice is not None, f"{review.review_id} is about {review.invoice_id}, which is not there"
+    return invoice
+
+
+def record_decision(draft: Draft, review: Review, decision: Decision) -> None:
+    """The review as it is decided, and the fact; what becomes of its invoice is the caller's."""
+    status = ReviewStatus.UPHELD if decision.amount is None else ReviewStatus.CORRECTED
+    decided = replace(
+        review,
+        status=status,
+        decided_at=draft.now,
+        corrected=decision.amount,
+        decided_reason=decision.reason,
+        decided_reference=decision.call_reference,
+    )
+    draft.change(decided)
     data: dict[str, str | int] = {
         "review_id": review.review_id,
         "invoice_id": review.invoice_id,
@@ -190,7 +228,6 @@ def _decided(draft: Draft, review: Review, decision: Decision, status: ReviewSta
         "amount": review.amount if decision.amount is None else decision.amount,
     }
     draft.fact(FactKind.REVIEW_DECIDED, decided, data)
-    return decided
 
 
 def decided_before(review: Review, decision: Decision) -> bool:

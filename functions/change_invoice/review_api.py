@@ -12,7 +12,8 @@ from edges.http import Request, Response, respond
 from edges.inbound.body import parse
 from edges.inbound.door import authenticate_any
 from edges.inbound.review import DecisionIn, ReviewIn
-from functions.change_invoice.reviews import ask, decide, unknown_invoice
+from functions.change_invoice.review_decision import decide
+from functions.change_invoice.reviews import ask, unknown_invoice
 
 
 def post_review(request: Request, *, store: Store, cards: Callable[[], CardGateway], now: datetime) -> Response:
@@ -33,6 +34,6 @@ def post_decision(request: Request, *, store: Store, now: datetime) -> Response:
     api_key = authenticate_any(request, store, ("practice",))
     *_, review_id, _ = request.path.split("/")  # /v1/reviews/{review_id}/decision
     given = parse(DecisionIn, request.body, request.content_type)
-    decision = Decision(None, given.reason, given.call_reference)
+    decision = Decision(given.amount, given.reason, given.call_reference, api_key.key_id)
     done = decide(store, api_key.practice, review_id, decision, now)
     return respond(200, desk_views.review(done.review))

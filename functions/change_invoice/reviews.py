@@ -1,9 +1,9 @@
-"""Look into an invoice, and decide what comes of it (INV-7): asked for by staff, or by the client on their page.
+"""Look into an invoice (INV-7): asked for by staff, or by the client on their page.
 
     account read -> open payment attempts closed, where they stand in the way -> one commit
 
-Asked for again while one is open, it is that one; decided again the same way, it is decided. Two at once meet at the
-rows that both would write: the second finds what the first did.
+Asked for again while one is open, it is that one. Two at once meet at the rows that both would write: the second finds
+what the first did.
 """
 
 from collections.abc import Callable
@@ -13,14 +13,11 @@ from typing import Final
 
 from billing.account import Books
 from billing.draft import Draft
-from billing.ids import practice_key
 from billing.invoice import Invoice
 from billing.planning import PAYMENT_IN_PROGRESS
-from billing.policy import Practice
-from billing.ports import CardGateway, Conflict, Insert, Refused, Store, TryAgain
-from billing.review import Review, client_of_review
-from billing.reviewing import Asked, Decision, decided_before, request_review, uphold
-from billing.staff_action import Deed, StaffAction
+from billing.ports import CardGateway, Conflict, Refused, Store, TryAgain
+from billing.review import Review
+from billing.reviewing import Asked, request_review
 from functions.settle_payment.close import close_open_attempts
 
 TRIES: Final = 4
@@ -74,46 +71,6 @@ def ask(
     raise TryAgain("the account changes too fast")
 
 
-def decide(store: Store, practice_id: str, review_id: str, decision: Decision, now: datetime) -> Reviewed:
-    """Uphold the amount, or correct it; what was decided so before is shown. Raises Refused: 404 for an unknown review,
-    409 with the reason's code, `already_decided` among them; TryAgain."""
-    client = client_of_review(review_id)
-    if client is None:
-        raise _unknown_review()
-    for _ in range(TRIES):
-        books = Books.read(store, practice_id, client)
-        review = books.review(review_id) if books else None
-        if books is None or review is None:
-            raise _unknown_review()
-        if decided_before(review, decision):
-            return Reviewed(books, review, new=False)
-        practice = store.get(practice_key(practice_id))
-        assert isinstance(practice, Practice), f"no practice {practice_id}"
-        draft = Draft(books, now, "staff", review_id)
-        decided = uphold(draft, review, decision, practice)
-        try:
-            store.commit(*draft.writes(), Insert(_deed(decided, now)))
-        except Conflict:
-            continue
-        return Reviewed(draft.books, decided, new=True)
-    raise TryAgain("the account changes too fast")
-
-
-def _deed(decided: Review, now: datetime) -> StaffAction:
-    """Who asks later finds what was decided, and why."""
-    return StaffAction(
-        practice=decided.practice,
-        client=decided.client,
-        action_id="act_" + decided.review_id,
-        deed=Deed.UPHOLD if decided.corrected is None else Deed.CORRECT,
-        invoice_id=decided.invoice_id,
-        amount=decided.amount if decided.corrected is None else decided.corrected,
-        reason=decided.decided_reason,
-        at=now,
-        made=(decided.review_id,),
-    )
-
-
 def _invoice(books: Books, invoice_id: str) -> Invoice:
     invoice = books.invoice(invoice_id)
     assert invoice is not None, f"{invoice_id} vanished"
@@ -123,7 +80,3 @@ def _invoice(books: Books, invoice_id: str) -> Invoice:
 def unknown_invoice() -> Refused:
     """No such invoice in this practice, or of this client."""
     return Refused("unknown_invoice", "There is no invoice of this id.", status=404)
-
-
-def _unknown_review() -> Refused:
-    return Refused("unknown_review", "There is no review of this id.", status=404)

@@ -74,7 +74,7 @@ CHANGES: Final[Mapping[str, _Change]] = {
         keyed=False,
     ),
     "/v1/reviews/{review_id}/decision": _Change(
-        "Uphold the amount; the same decision again answers the same, another one 409 (INV-7)",
+        "Uphold or correct the amount; the same decision again answers the same, another one 409 (INV-7)",
         DecisionIn,
         {200: answers.Review},
         keyed=False,

@@ -56,7 +56,7 @@ MAY: dict[str, set[str]] = {
     "charge_autopay": {READ_ROW, QUERY, WRITE, CHECK, STRIPE, receive("charge_autopay")},
     "create_plan": {READ_ROW, QUERY, WRITE, CHECK, STRIPE, receive("create_plan")},
     "pay_back": {READ_ROW, QUERY, WRITE, CHECK, STRIPE, receive("pay_back")},
-    "change_invoice": {READ_ROW, QUERY, WRITE, CHECK, STRIPE},
+    "change_invoice": {READ_ROW, READ_ROWS, QUERY, WRITE, CHECK, DELETE, STRIPE},
     "send_email": {
         *(READ_ROW, READ_ROWS, QUERY, WRITE, CHECK),
         *(LINK, KEEP_MAIL, READ_MAIL, SEND_MAIL, receive("send_email")),

@@ -11,9 +11,12 @@ from billing.ports import Refused
 from billing.review import AskedBy, ReviewStatus
 from billing.reviewing import Asked, Decision
 from billing.staff_action import Deed
-from functions.change_invoice.reviews import Reviewed, ask, decide
+from functions.change_invoice.review_decision import decide
+from functions.change_invoice.reviews import Reviewed, ask
+from tests.billing.claim_examples import OWES_62_50, REVERSAL_OF_IT
 from tests.billing.examples import BY_HAND, ENROLLED
 from tests.fakes.story import Story
+from tests.functions.care import Care
 from tests.functions.change_invoice.staff import BILL, VOID, billed, deeds, of_kind, request, sound
 
 TOLD_40 = Asked(AskedBy.CLIENT, "They said 40 on the phone", 4000, "REF-77")
@@ -137,3 +140,105 @@ def test_inv_7_an_unknown_review_is_not_found(review_id: str) -> None:
     with pytest.raises(Refused) as refusal:
         decide(story.store, "riverbend", review_id, STANDS, story.now)
     assert refusal.value.status == 404
+
+
+# ---------------------------------------------------------------------------------------------------- another amount
+
+
+def corrected(story: Story, amount: int) -> Reviewed:
+    """Staff found that the plan is right about another amount."""
+    return decides(story, asks(story).review.review_id, Decision(amount, "The plan processed it wrongly", "REF-91"))
+
+
+def test_inv_7_a_corrected_amount_is_less_by_the_difference_and_one_mail_says_so() -> None:
+    """INV-3"""
+    story = billed()
+    done = corrected(story, 4000)
+    assert (done.review.status, done.review.corrected) == (ReviewStatus.CORRECTED, 4000)
+    assert (story.invoice.total, story.invoice.open_amount, story.invoice.status) == (4000, 4000, Status.OPEN)
+    assert story.mails == ["invoice", "review_opened", "invoice_changed"]
+    assert [(deed.deed, deed.amount) for deed in deeds(story.store)] == [(Deed.CORRECT, 4000)]
+    assert sound(story)
+
+
+def test_inv_7_a_charge_that_was_announced_is_announced_anew_for_the_corrected_amount() -> None:
+    """AUTO-3: with a notice period of its own."""
+    story = billed(ENROLLED)
+    corrected(story, 4000)
+    assert story.mails == ["charge_notice", "review_opened", "charge_notice"]
+    assert (story.letters[-1].amount, story.letters[-1].change[:11]) == (4000, "your bill i")
+    assert story.invoice.charge_at == story.now + timedelta(hours=48)
+    story.forward(hours=48)
+    assert (story.taken, story.invoice.status) == (4000, Status.PAID)
+    assert sound(story)
+
+
+def test_inv_7_nothing_may_be_left_to_pay() -> None:
+    story = billed(ENROLLED)
+    corrected(story, 0)
+    story.forward(days=90)
+    assert (story.invoice.open_amount, story.taken) == (0, 0)
+    assert sound(story)
+
+
+def test_inv_7_what_was_paid_too_much_goes_back_to_the_card() -> None:
+    """INV-3, PAY-12"""
+    story = billed()
+    story.pay(BILL)
+    corrected(story, 4000)
+    assert [refund.amount for refund in story.books.refunds] == [2250]
+    assert story.invoice.total == 4000
+    assert "invoice_changed" in story.mails
+    assert sound(story)
+
+
+def test_inv_7_staff_may_find_that_it_is_more() -> None:
+    story = billed()
+    corrected(story, 8000)
+    assert (story.invoice.open_amount, story.invoice.status) == (8000, Status.OPEN)
+    assert sound(story)
+
+
+def test_inv_3_what_the_payer_says_later_is_held_against_the_corrected_amount() -> None:
+    """The payer takes its decision back: only the $40.00 that the bill asks for are given up."""
+    story = billed()
+    corrected(story, 4000)
+    story.receive(REVERSAL_OF_IT)
+    assert (story.invoice.total, story.invoice.open_amount) == (0, 0)
+    assert sound(story)
+
+
+def test_inv_7_another_claim_of_the_same_client_changes_nothing_about_a_corrected_bill() -> None:
+    """A result that is held, or comes again, does not bring the old amount back."""
+    story = billed()
+    corrected(story, 4000)
+    story.receive(replace(OWES_62_50, payer_claim_id="2026000777"))
+    assert story.invoice.total == 4000
+    assert sound(story)
+
+
+@pytest.mark.parametrize(
+    ("amount", "code"), [(6250, "same_amount"), (15001, "more_than_charged")], ids=["no change", "above the charge"]
+)
+def test_inv_7_an_amount_that_cannot_be_is_refused_and_the_review_stays_open(amount: int, code: str) -> None:
+    story = billed()
+    review = asks(story).review
+    commits = story.store.commits
+    with pytest.raises(Refused) as refusal:
+        decides(story, review.review_id, Decision(amount, "Other"))
+    assert (refusal.value.code, story.store.commits) == (code, commits)
+    assert story.books.reviews[0].is_open
+
+
+def test_inv_7_a_bill_that_no_payer_stands_behind_is_corrected_too() -> None:
+    """INV-4"""
+    care = Care(BY_HAND)
+    made = {"client_id": "ana", "amount": 100_00, "description": "Missed session"}
+    bill = care.call("POST", "/v1/invoices", made, idempotency_key="one").body["invoice_id"]
+    review = ask(care.store, lambda: care.cards, "riverbend", "ana", bill, TOLD_40, care.now).review
+    decides(care, review.review_id, Decision(60_00, "Agreed with the provider"))
+    (shown,) = care.account["invoices"]
+    assert (shown["amount"], shown["open_amount"]) == (60_00, 60_00)
+    assert sum(line["you_owe"] for line in shown["lines"]) == 60_00
+    assert care.mails[-1] == "invoice_changed"
+    assert sound(care)
