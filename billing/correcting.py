@@ -194,7 +194,7 @@ class _Change:
             credited=invoice.credited - from_credit,
             paid=invoice.paid - left,
             refunded=invoice.refunded - already_back,
-            void=not invoice.amount + changed.corrected,
+            void=not invoice.amount + changed.corrected and not invoice.paid + invoice.credited,
         )
         if not changed.open_amount:
             changed = asked_for_no_more(changed)
@@ -315,7 +315,7 @@ class _Change:
         if self.issued is not None:
             now.append(self.issued)
         for invoice in now:
-            if not invoice.total and invoice is not now[0]:
+            if not invoice.total and any(one.total for one in now):
                 continue
             number = invoice.explained + 1 if invoice is not self.issued else 0
             explained = summing_to(lines, invoice.total, OTHERWISE[self.why])

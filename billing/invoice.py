@@ -152,7 +152,8 @@ class Invoice:
         if self.in_review:
             return Status.IN_REVIEW
         if not self.open_amount:
-            return Status.REFUNDED if self.refunded >= self.paid - self.disputed_back > 0 else Status.PAID
+            all_back = self.refunded >= self.paid - self.disputed_back > 0 or not self.total
+            return Status.REFUNDED if all_back else Status.PAID
         if self.charge_at is not None:
             return Status.SCHEDULED
         return Status.PAST_DUE if self.past_due else Status.OPEN

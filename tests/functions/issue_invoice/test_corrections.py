@@ -206,6 +206,18 @@ def test_inv_3_what_was_paid_too_much_goes_back_to_the_card_that_paid() -> None:
     sound(story)
 
 
+def test_inv_3_a_reversal_of_a_paid_bill_refunds_all_of_it() -> None:
+    story = billed()
+    story.forward(hours=49)
+    story.receive(REVERSAL_OF_IT)
+    assert (story.invoice.status, story.invoice.total, story.books.balance) == ("refunded", 0, 0)
+    assert [r.amount for r in story.books.refunds] == [6250]
+    story.receive(LESS)
+    first, second = story.books.invoices
+    assert (first.status, second.total) == ("refunded", 2250)
+    sound(story)
+
+
 def test_inv_3_a_practice_may_keep_it_as_credit_for_open_and_coming_bills() -> None:
     """INV-3, `overpayment` credit"""
     story = billed(overpayment=Overpayment.CREDIT)
