@@ -6,6 +6,7 @@ any copy: on this machine's, or with --stage on one in the AWS account this shel
 
 import argparse
 import sys
+import time
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,9 @@ from infra.local.nightly import run_now
 from infra.local.run import CannotRun, port_from_env, run
 
 MEDIA_TYPES = {".json": "application/json", ".835": "application/edi-x12", ".fhir": "application/fhir+json"}
+
+
+STANDS_STILL_S = 60.0
 
 
 class CannotDo(Exception):
@@ -99,16 +103,12 @@ def _post(arguments: argparse.Namespace) -> int:
     key = _local("GET", "/_local/keys")["claims"]
     headers = {"authorization": f"Bearer {key}"}
     if len(body) > MAX_BODY_BYTES:
-        receipt = _upload(body, media_type, headers)
-    else:
-        receipt = _local("POST", "/v1/claim-results", content=body, headers={**headers, "content-type": media_type})
+        print_json(_until_done(_upload(body, media_type, headers), headers))
+        return 0
+    receipt = _local("POST", "/v1/claim-results", content=body, headers={**headers, "content-type": media_type})
     # What the receipt says at once is that the body is kept; a person wants to see what became of its claims.
     _local("POST", "/_local/settle")
-    shown = _local("GET", receipt["status_url"], headers=headers)
-    before = None
-    while shown["state"] == "processing" and shown != before:  # a long file is counted as it is asked about
-        before, shown = shown, _local("GET", receipt["status_url"], headers=headers)
-    print_json(shown)
+    print_json(_local("GET", receipt["status_url"], headers=headers))
     return 0
 
 
@@ -120,6 +120,22 @@ def _upload(body: bytes, media_type: str, headers: dict[str, str]) -> Any:
     if not put.is_success:
         raise CannotDo(f"the file was not taken: {put.status_code}: {put.text}")
     return given
+
+
+def _until_done(receipt: Any, headers: dict[str, str]) -> Any:
+    """The receipt of a large file when all of it has an outcome, or when nothing has moved for a minute; how far it is
+    is told meanwhile."""
+    seen: dict[str, Any] = {}
+    moved = time.monotonic()
+    while True:
+        shown = _local("GET", receipt["status_url"], headers=headers)
+        if shown["state"] == "done" or time.monotonic() - moved > STANDS_STILL_S:
+            return shown
+        if shown != seen:
+            seen, moved = shown, time.monotonic()
+            decided = sum(shown[outcome] for outcome in ("accepted", "held", "duplicate", "rejected"))
+            sys.stderr.write(f"{shown['state']}: {shown['claims']:,} claims read, {decided:,} decided\n")
+        time.sleep(1)
 
 
 def _clock(arguments: argparse.Namespace) -> int:
