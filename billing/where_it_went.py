@@ -14,7 +14,7 @@ from typing import Final
 from billing.carc import OTHER_INSURANCE, is_discount
 from billing.claim import Group
 from billing.explain import OURS, Bucket, ExplainedLine, Reason
-from billing.money import Cents
+from billing.money import Cents, dollars
 
 
 class Share(StrEnum):
@@ -160,9 +160,10 @@ class WhereItWent:
         return any(not part.yours for part in self.parts)
 
     @property
-    def is_estimated(self) -> bool:
-        """Whether a part is only expected: nobody has decided yet."""
-        return any(part.kind is Kind.EXPECTED for part in self.parts)
+    def title(self) -> str:
+        """What the picture and its table are called; of an estimate nobody has decided yet."""
+        expected = any(part.kind is Kind.EXPECTED for part in self.parts)
+        return f"Where the {dollars(self.billed)} {'will probably go' if expected else 'went'}"
 
     @property
     def in_totals(self) -> "WhereItWent":

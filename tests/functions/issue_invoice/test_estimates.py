@@ -101,6 +101,7 @@ def test_inv_2_an_estimate_is_called_one_in_its_mail_without_a_word_about_care()
     for words in (written.html, written.text):
         assert "an estimate" in words
         assert "has not decided yet" in words
+        assert "Where the $150.00 will probably go" in words
         assert "90834" not in words
 
 
