@@ -19,9 +19,11 @@ from billing.period import overnight_after, whole_minute
 from billing.policy import AutopayDelay, Policy, Practice
 from billing.ports import Insert, Update, Write
 
-CONSENT_VERSION = "2026-11"
+CONSENT_VERSION = "2026-11.2"
+"""Raised with every change of the words: a consent names the ones that were agreed to."""
 _AGREED = (
-    "I agree that my practice may charge this card for what I owe it after my health plan has decided. "
+    "I agree that my practice may charge this card for what I owe it: what my health plan leaves to me, an estimate of "
+    "that while it has not decided, and what I pay without a health plan. "
     "Each charge is announced by email beforehand, with the amount, the card and the time. "
     "A charge above my limit waits until I approve it. "
     "I can pay earlier, stop a charge or turn automatic payments off at any time until the charge is sent."

@@ -167,7 +167,7 @@ class Overview:
     """Everything the pay page says.
 
     `front`: the one bill there is to pay, None where `pay_all` stands in front · `bills`: the other unpaid ones, the
-    most recent session first (PAY-3) · `count`: of all unpaid ones · `decided`: some of them a health plan decided.
+    most recent session first (PAY-3) · `count`: of all unpaid ones · `decided`: a health plan decided them.
     """
 
     front: Bill | None
@@ -199,7 +199,8 @@ def overview(
         front=front,
         bills=tuple(one for one in bills if one is not front),
         count=len(bills),
-        decided=any(one.source in ABOUT_A_SESSION and basis_of(one) is Basis.DECIDED for one in unpaid),
+        decided=any(one.source in ABOUT_A_SESSION for one in unpaid)
+        and all(basis_of(one) is Basis.DECIDED for one in unpaid),
         pay_all=pay_all,
         total=sum(one.open_amount for one in unpaid),
         online=practice.online_payments,

@@ -540,7 +540,7 @@ def test_the_schedule_says_when_each_instalment_is_charged() -> None:
 
 def test_auto_1_the_copy_is_the_text_that_was_agreed_to_whatever_the_practice_asks_for_by_now() -> None:
     """PAY-6: where any card may be enrolled, nobody says that theirs is no FSA card."""
-    for version, declared in (("2026-11", True), ("2026-11-any-card", False)):
+    for version, declared in (("2026-11.2", True), ("2026-11.2-any-card", False)):
         (outgoing,) = letters_for(fact(FactKind.AUTOPAY_ENROLLED, terms=version), desk(), NOW)
         assert outgoing.letter.kind is NoticeKind.AUTOPAY_ON
         assert ("FSA" in outgoing.letter.consent_text) is declared

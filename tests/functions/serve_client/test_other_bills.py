@@ -41,7 +41,8 @@ def test_inv_3_once_the_plan_has_decided_nothing_on_the_page_is_an_estimate() ->
     care = submitted()
     care.receive(owes(62_50))
     words = seen(care)
-    assert "estimate" not in words
+    assert "This is an estimate" not in words
+    assert "will probably go" not in words
     assert "Your health plan has decided" in words
     assert "Pay $62.50" in words
 
