@@ -1,8 +1,11 @@
 """What payers decide about one claim, as stories: the decisions in the order they arrive, and what may be billed for
 the claim in the end, in cents, worked out here and not asked of our rules.
+
+A payer's word is a chain: decided, and taken back or replaced, and decided anew. Its last link counts, in whatever
+order the links arrive; of two payers, the second's (LAW-4).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
@@ -19,17 +22,20 @@ PROCEDURE = "H2019HQ"
 
 @dataclass(frozen=True)
 class Story:
-    """One claim. `results`: what arrives, in this order unless something delays it. `amounts`: what may be billed
-    for it in the end, whatever the order; 0: nothing."""
+    """One claim. `results`: what arrives, in this order unless something delays it · `amounts`: what may be billed for
+    it in the end, whatever the order; 0: nothing · `at_once`: all of it in the same file, if nothing delays it ·
+    `open_to`: results that staff may release or reject as they like, and what is owed if they reject it."""
 
     claim: SubmittedClaim
     results: tuple[ClaimResult, ...]
     amounts: tuple[int, ...]
+    at_once: bool = False
+    open_to: tuple[tuple[ClaimResult, int], ...] = ()
 
     @property
     def word(self) -> Word:
         """What the auditor is told of it."""
-        said = {0} | {result.patient_responsibility for result in self.results}
+        said = {0} | {result.patient_responsibility for result in self.results if result.paid >= 0}
         changes = said - set(self.amounts) if len(self.results) > 1 else set()
         return Word(frozenset(self.amounts), frozenset(changes))
 
@@ -44,17 +50,8 @@ def _result(claim: SubmittedClaim, owed: int, **changes: Any) -> ClaimResult:
     return replace(made, **{"lines": lines, **changes})
 
 
-def _second_answer(claim: SubmittedClaim, owed: int) -> ClaimResult:
-    return _result(
-        claim,
-        owed,
-        status=ClaimStatus.PROCESSED_SECONDARY,
-        payer_ids=(SECOND_PAYER,),
-        payer_claim_id=f"S{claim.claim_id}",
-    )
-
-
-def _taken_back(result: ClaimResult) -> ClaimResult:
+def taken_back(result: ClaimResult) -> ClaimResult:
+    """Its reversal: the exact negative."""
     lines = tuple(
         replace(
             line,
@@ -67,11 +64,58 @@ def _taken_back(result: ClaimResult) -> ClaimResult:
     return replace(
         result,
         status=ClaimStatus.REVERSAL,
+        supersedes=False,
         charged=-result.charged,
         paid=-result.paid,
         stated_responsibility=0,
         lines=lines,
     )
+
+
+SECOND = {"status": ClaimStatus.PROCESSED_SECONDARY, "payer_ids": (SECOND_PAYER,)}
+"""How the second payer's answers look."""
+
+
+Words = Sequence[int | None]
+"""What a payer leaves to the client by one decision after the other; None: it took the last one back."""
+
+
+def _chain(rng: Random, claim: SubmittedClaim, words: Words, letter: str, **of: Any) -> list[ClaimResult]:
+    """One payer's word and what it becomes. Payers keep their number for a claim, or give each decision one of its own;
+    a decision that replaces another says so, or a reversal comes first."""
+    keeps_number = len(set(words)) == len(words) and rng.random() < 0.5
+    results: list[ClaimResult] = []
+    live: ClaimResult | None = None
+    for place, owed in enumerate(words):
+        number = f"{letter}{claim.claim_id}" + ("" if keeps_number else f"-{place}")
+        replaces = live is not None and owed is not None and not keeps_number and rng.random() < 0.3
+        if live is not None and not replaces:
+            results.append(taken_back(live))
+        if owed is None:
+            live = None
+            continue
+        named = {"supersedes": True, "original_payer_claim_id": live.payer_claim_id} if live and replaces else {}
+        live = _result(claim, owed, **{**of, **named, "payer_claim_id": number})
+        results.append(live)
+    return results
+
+
+def _words(rng: Random, claim: SubmittedClaim, owed: int) -> Words:
+    """What a payer says one after the other: more, less, nothing, the same again, or nothing any more."""
+    others = (max(50, owed // 2), max(50, owed // 3), min(claim.charged, owed + 40_00), owed, 0)
+    changes = [rng.choice(others) for _ in range(rng.choice((1, 1, 1, 2, 2, 3)))]
+    return (owed, *changes, None) if rng.random() < 0.2 else (owed, *changes)
+
+
+def _arrive(rng: Random, claim: SubmittedClaim, results: list[ClaimResult], *amounts: int) -> Story:
+    """In order or not, and sometimes with the payer's word that it knows this claim already (OA-18)."""
+    if rng.random() < 0.15:
+        known = Adjustment("OA", "18", claim.charged)
+        denied = decided(known, charged=claim.charged, claim_id=claim.claim_id, payer_claim_id=f"D{claim.claim_id}")
+        results.insert(rng.randint(0, len(results)), replace(denied, status=ClaimStatus.DENIED))
+    if rng.random() < 0.4:
+        rng.shuffle(results)
+    return Story(claim, tuple(results), amounts, at_once=rng.random() < 0.4)
 
 
 def owes(_rng: Random, claim: SubmittedClaim, owed: int) -> Story:
@@ -85,42 +129,48 @@ def _nothing(_rng: Random, claim: SubmittedClaim, _owed: int) -> Story:
 
 def _held(rng: Random, claim: SubmittedClaim, owed: int) -> Story:
     broken = rng.choice(({"stated_responsibility": owed + 1}, {"paid": 1}, {"status": ClaimStatus.UNKNOWN}))
-    return Story(claim, (_result(claim, owed, **broken),), (0,))
+    result = _result(claim, owed, **broken)
+    return Story(claim, (result,), (0,), open_to=((result, 0),))
 
 
 def _second_payer(rng: Random, claim: SubmittedClaim, owed: int) -> Story:
-    """LAW-4: another payer is on file, or the first one forwards the claim; only its answer is ever billed."""
+    """LAW-4: another payer is on file, or the first one forwards the claim; only its answer is ever billed. Both may
+    correct themselves; what the second one takes back nobody owes until it has decided again."""
     claim = replace(claim, secondary_payer_id=SECOND_PAYER)
     forwarded = rng.random() < 0.5
-    first = _result(claim, owed, **({"status": ClaimStatus.PROCESSED_PRIMARY_FORWARDED} if forwarded else {}))
+    first = {"status": ClaimStatus.PROCESSED_PRIMARY_FORWARDED} if forwarded else {}
+    says = [word for word in _words(rng, claim, owed) if word is not None] if rng.random() < 0.3 else [owed]
+    results = _chain(rng, claim, says, "P", **first)
+    if rng.random() < 0.3:
+        return _arrive(rng, claim, results, 0)
     left = rng.choice((0, max(50, owed // 3)))
-    if rng.random() < 0.4:
-        return Story(claim, (first,), (0,))
-    return Story(claim, (first, _second_answer(claim, left)), (left,))
-
-
-# Two results that were both there before their claim contradict each other at once: then nothing is billed.
+    answers = _words(rng, claim, left) if rng.random() < 0.4 else [left]
+    return _arrive(rng, claim, [*results, *_chain(rng, claim, answers, "S", **SECOND)], answers[-1] or 0)
 
 
 def _answered_twice(_rng: Random, claim: SubmittedClaim, owed: int) -> Story:
-    other = max(50, owed // 2)
-    return Story(claim, (_result(claim, owed), _result(claim, other)), (0, owed, other))
+    """Two answers, and none takes the other back: the first stands, the other one waits for a person."""
+    other = max(50, owed // 2) if owed != 50 else 0
+    both = (_result(claim, owed), _result(claim, other))
+    return Story(claim, both, (owed, other), open_to=((both[0], other), (both[1], owed)))
 
 
-def _reversed(_rng: Random, claim: SubmittedClaim, owed: int) -> Story:
+def _corrected(rng: Random, claim: SubmittedClaim, owed: int) -> Story:
+    """Taken back and decided anew, once or several times; sometimes only taken back."""
+    words = _words(rng, claim, owed) if rng.random() < 0.8 else [owed, None]
+    return _arrive(rng, claim, _chain(rng, claim, words, "P"), words[-1] or 0)
+
+
+def _reversed_in_other_amounts(_rng: Random, claim: SubmittedClaim, owed: int) -> Story:
+    """A reversal that is not exactly minus what was decided takes nothing back (it waits for a person)."""
     first = _result(claim, owed)
-    return Story(claim, (first, _taken_back(first)), (0,))
-
-
-def _corrected(_rng: Random, claim: SubmittedClaim, owed: int) -> Story:
-    """Taken back and decided anew, often in one file."""
-    first, other = _result(claim, owed), max(50, owed // 2)
-    return Story(claim, (first, _taken_back(first), _result(claim, other)), (other,))
+    return Story(claim, (first, taken_back(_result(claim, owed + 1))), (owed,))
 
 
 Teller = Callable[[Random, SubmittedClaim, int], Story]
 
 STORIES: tuple[Teller, ...] = (
-    *[owes] * 10, _nothing, _held, _second_payer, _second_payer, _answered_twice, _reversed, _corrected,
+    *[owes] * 9, _nothing, _held, _second_payer, _second_payer, _answered_twice,
+    _corrected, _corrected, _corrected, _reversed_in_other_amounts,
 )  # fmt: skip
 """What claims come to: mostly an invoice."""

@@ -12,6 +12,8 @@ from random import Random
 from typing import Any, Literal
 
 from billing.claim import Adjustment, ClaimResult, ClaimStatus
+from billing.claim_state import ReceivedResult
+from billing.ports import Conflict, Insert, Store
 from edges.formats.x12_claim import STATUSES
 from edges.inbound.media import JSON, X12
 from functions.ingest_claims.flow import Delivery, keep
@@ -19,8 +21,9 @@ from tests.edges.formats.x12_example import document, transaction
 from tests.sim.agenda import Thing
 from tests.sim.world import World
 
-Form = Literal["835", "json"]
-"""A payer keeps to one form: an 835 states the patient's responsibility beside its reasons, JSON does not."""
+Form = Literal["835", "json", "read"]
+"""A payer keeps to one form: an 835 states the patient's responsibility beside its reasons, JSON does not; `read`: as
+the reader of documents leaves it, which alone can say that a decision replaces another one."""
 
 _RAW = {status: raw for raw, status in STATUSES.items()}
 _PATIENCE = timedelta(minutes=2)
@@ -31,13 +34,15 @@ class Processor:
 
     def __init__(self, world: World, rng: Random, practice: str) -> None:
         self._world, self._rng, self._practice = world, rng, practice
-        self._tray: dict[Form, list[ClaimResult]] = {"835": [], "json": []}
+        self._tray: dict[Form, list[ClaimResult]] = {"835": [], "json": [], "read": []}
         self._files = 0
 
     def decides(self, when: datetime, result: ClaimResult, form: Form) -> None:
         """The payer decides then; it travels alone, or with what else is decided until the tray is emptied."""
 
-        def decide(_ports: dict[str, Any]) -> str:
+        def decide(ports: dict[str, Any]) -> str:
+            if form == "read":
+                return self._is_read(ports["store"], result)
             self._tray[form].append(result)
             if len(self._tray[form]) == 1:
                 soon = timedelta(days=3) * self._rng.random() ** 2
@@ -45,7 +50,15 @@ class Processor:
                 self._world.at(self._world.now + soon, empty)
             return f"leaves {result.patient_responsibility}, {result.status}"
 
-        self._world.at(when, Thing("payer", f"decides {result.claim_id}", decide))
+        again: Callable[[Thing, str], datetime] = lambda _thing, _outcome: self._world.now + _PATIENCE  # noqa: E731
+        self._world.at(when, Thing("payer", f"decides {result.claim_id}", decide, again))
+
+    def _is_read(self, store: Store, result: ClaimResult) -> str:
+        try:
+            store.commit(Insert(ReceivedResult(self._practice, result, "rcp_document", self._world.clock)))
+        except Conflict:
+            return "seen before"
+        return f"is read: leaves {result.patient_responsibility}, {result.status}"
 
     def _empty(self, form: Form) -> str:
         results, self._tray[form] = self._tray[form], []
@@ -146,8 +159,10 @@ def _dollars(cents: int) -> str:
 # ---------------------------------------------------------------------------------------------------- as JSON
 
 
-def form_of(results: Iterable[ClaimResult], rng: Random) -> Form:
+def form_of(results: Sequence[ClaimResult], rng: Random) -> Form:
     """How a claim's decisions travel. What JSON cannot say (a stated sum, a status nobody knows) is an 835."""
+    if any(result.supersedes for result in results):
+        return "read"
     sayable = all(
         r.status is not ClaimStatus.UNKNOWN and r.stated_responsibility in (r.patient_responsibility, 0)
         for r in results

@@ -16,7 +16,7 @@ from billing.claim import SubmittedClaim, SubmittedLine
 from billing.claim_state import Submission
 from billing.notice import NoticeKind
 from billing.period import local_date
-from billing.policy import AutopayDelay, OutsidePayments, Policy, Practice, Provider
+from billing.policy import AutopayDelay, OutsidePayments, Overpayment, Policy, Practice, Provider
 from billing.ports import Insert
 from billing.reconciliation import armed
 from functions.receive_mail_events.report import Trouble
@@ -142,6 +142,7 @@ class Workload:
             default_cap=rng.choice((200_00, 500_00)),
             retry_days=rng.choice(((1, 3, 7), (1, 3, 7), (2,))),
             outside_payments=rng.choice(list(OutsidePayments)),
+            overpayment=rng.choice((Overpayment.REFUND, Overpayment.CREDIT)),
         )
         practice = Practice(
             PRACTICE, 1, "Riverbend Therapy", rng.choice(ZONES), "+12025550100", "desk@riverbend.example", policy=policy
@@ -245,7 +246,8 @@ class Workload:
         form = form_of(story.results, rng)
         for result in story.results:
             self.processor.decides(arrives, result, form)
-            arrives += timedelta(days=3) * rng.random() ** 2
+            if not story.at_once:
+                arrives += timedelta(days=3 if rng.random() < 0.8 else 12) * rng.random() ** 2
 
     def _submit(self, when: datetime, claim: SubmittedClaim) -> None:
         """The practice tells us of the claim, and tells again until we have it."""

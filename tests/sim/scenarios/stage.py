@@ -75,15 +75,20 @@ class Stage:
         self.forward(seconds=10)
         return next(i for i in self.books(client).invoices if i.source_id == claim_id)
 
-    def submits(self, client: str, claim_id: str) -> None:
+    def submits(self, client: str, claim_id: str, second_payer: str = "") -> None:
         """The practice tells us of a claim it sent."""
-        claim = SubmittedClaim(claim_id, client, "provider_1", PAYER, "MBR1", 900_00, date(2026, 10, 30), "", ())
+        day = date(2026, 10, 30)
+        claim = SubmittedClaim(claim_id, client, "provider_1", PAYER, "MBR1", 900_00, day, second_payer, ())
         submission = Submission(PRACTICE, claim, self.world.now)
         self.does("practice", lambda ports: submit_claim(ports["store"], submission) and None)
 
     def decides(self, claim_id: str, cents: int, **changes: Any) -> None:
         """A claim result arrives; the same one twice is stored once."""
-        received = ReceivedResult(PRACTICE, result(claim_id, cents, **changes), "receipt_1", self.world.now)
+        self.arrives(result(claim_id, cents, **changes))
+
+    def arrives(self, decided: ClaimResult) -> None:
+        """This claim result arrives."""
+        received = ReceivedResult(PRACTICE, decided, "receipt_1", self.world.now)
 
         def file(ports: dict[str, Any]) -> str:
             try:
@@ -181,4 +186,5 @@ class Stage:
 def result(claim_id: str, cents: int, **changes: Any) -> ClaimResult:
     """A payer's decision that leaves `cents` of $900.00 to the patient."""
     adjustments = (Adjustment("CO", "45", 100_00), Adjustment("PR", "1", cents))
-    return decided(*adjustments, charged=900_00, claim_id=claim_id, payer_claim_id=f"P-{claim_id}", **changes)
+    named = {"payer_claim_id": f"P-{claim_id}", **changes}
+    return decided(*adjustments, charged=900_00, claim_id=claim_id, **named)
