@@ -84,7 +84,8 @@ def _commit_of(file: ClaimFile, trigger: Trigger, held_back: Sequence[str], now:
     ]
     policy = file.practice.policy
     waited = before.waited or trigger.waited
-    rules = Rules(policy.accept_test_files, policy.bill_reviewable, waited, held_back, before.of_programme)
+    of_programme, answered = before.of_programme, bool(before.answer)
+    rules = Rules(policy.accept_test_files, policy.bill_reviewable, waited, held_back, of_programme, answered)
     standing = stand(seen, file.submitted, rules)
     work = _Work(file, trigger, before, standing, by_result, now)
     work.post()

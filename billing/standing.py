@@ -113,13 +113,15 @@ class Standing:
 class Rules:
     """What else the judgement depends on. `waited`: the time for another payer's answer is over (LAW-4) ·
     `held_back`: results that cannot take effect now, whatever the gates say · `of_programme`: an employee-assistance
-    programme is to pay, so a share that is left to the client waits for a person (INV-5)."""
+    programme is to pay, so a share that is left to the client waits for a person (INV-5) · `answered`: a payer's answer
+    was billed before; where it stands no more and another payer is to decide, nothing is owed until then."""
 
     accept_test_files: bool = False
     bill_reviewable: bool = False
     waited: bool = False
     held_back: Collection[str] = ()
     of_programme: bool = False
+    answered: bool = False
 
 
 def stand(seen: Sequence[Seen], submitted: SubmittedClaim | None, rules: Rules) -> Standing:
@@ -131,7 +133,7 @@ def stand(seen: Sequence[Seen], submitted: SubmittedClaim | None, rules: Rules) 
     parts |= _taken_back(in_play, submitted, rules)
     left = [one for one in in_play if one.key not in parts]
     live: list[Seen] = []
-    for judged, one in _judged_singly(left, submitted, rules):
+    for judged, one in _judged_singly(left, _replaced(in_play, submitted, rules), submitted, rules):
         parts[one.key] = judged
         if judged.part is Part.ANSWERS:
             live.append(one)
@@ -144,7 +146,8 @@ def stand(seen: Sequence[Seen], submitted: SubmittedClaim | None, rules: Rules) 
         parts |= {one.key: Judged(one.result, part, reason) for one in live}
     judged_all = tuple(parts[one.key] for one in seen)
     if waits or not live:
-        owed = 0 if not waits and _all_taken_back(judged_all) else None
+        gone = rules.answered if waits else _all_taken_back(judged_all)
+        owed = 0 if gone and not any(one.part is Part.HELD for one in judged_all) else None
         return Standing(judged_all, None, owed, waits and not rules.waited, settled=False)
     answer = max(live, key=lambda one: _rank(one.result, submitted))
     owed = answer.result.patient_responsibility
@@ -154,9 +157,8 @@ def stand(seen: Sequence[Seen], submitted: SubmittedClaim | None, rules: Rules) 
 
 
 def _all_taken_back(judged: Iterable[Judged]) -> bool:
-    """Whether the payers took back whatever they said, and nothing else waits for a person who may bill it."""
-    parts = {one.part for one in judged}
-    return Part.TAKES_BACK in parts and Part.HELD not in parts
+    """Whether the payers took back whatever they said."""
+    return any(one.part is Part.TAKES_BACK for one in judged)
 
 
 # ---------------------------------------------------------------------------------------------------- taking back
@@ -197,10 +199,9 @@ def _preference(reversal: ClaimResult, original: ClaimResult) -> tuple[bool, dat
 
 
 def _judged_singly(
-    seen: Sequence[Seen], submitted: SubmittedClaim | None, rules: Rules
+    seen: Sequence[Seen], replaced: Collection[str], submitted: SubmittedClaim | None, rules: Rules
 ) -> Iterator[tuple[Judged, Seen]]:
     """Every result that nobody took back, through the gates, in order."""
-    replaced = set(_replaced(seen, submitted, rules))
     named: set[str] = set()
     ranks: set[int] = set()
     for one in seen:
@@ -228,13 +229,16 @@ def _left_of_a_covered_session(one: Seen, rules: Rules) -> bool:
     return rules.of_programme and one.choice is not Choice.RELEASED and one.result.patient_responsibility > 0
 
 
-def _replaced(seen: Sequence[Seen], submitted: SubmittedClaim | None, rules: Rules) -> Iterator[str]:
-    """What a newer result says that it stands in place of; two that replace each other replace nothing."""
+def _replaced(seen: Sequence[Seen], submitted: SubmittedClaim | None, rules: Rules) -> Collection[str]:
+    """What a newer result says that it stands in place of, for good: taking the newer one back does not make the older
+    one the payer's word again. Two that replace each other replace nothing."""
     newer = [one for one in seen if one.result.supersedes and first_failed(_case(one, submitted, rules)) is None]
+    replaced = set()
     for one in seen:
         by = [new for new in newer if _replaces(new, one)]
         if any(not (one in newer and _replaces(one, new)) for new in by):
-            yield one.key
+            replaced.add(one.key)
+    return replaced
 
 
 def _replaces(new: Seen, old: Seen) -> bool:

@@ -15,7 +15,8 @@ from functions.receive_mail_events.report import Trouble
 from functions.serve_client import flow as pay_page
 from functions.serve_client.hosted import start_payment
 from functions.serve_practice.flow import change_policies
-from tests.sim.scenarios.stage import Stage
+from tests.sim.claims import SECOND, SECOND_PAYER, taken_back
+from tests.sim.scenarios.stage import Stage, result
 from tests.sim.workload import PRACTICE
 
 
@@ -177,3 +178,44 @@ def test_a_charge_is_not_called_too_early_because_the_practice_wants_longer_noti
     stage.forward(days=2)
     assert stage.world.nights.number >= 2
     assert stage.world.store.partition(FINDINGS_PK) == []
+
+
+def test_what_a_decision_replaced_stays_replaced_when_that_decision_is_taken_back() -> None:
+    """Seed 1, INV-3. A document replaced the plan's first word and was cancelled days later: the bill of the first word
+    came back, and the corrected decision that followed was held as a second answer."""
+    stage = Stage()
+    stage.client("client_of_a_plan_that_wavers")
+    first = stage.owes("client_of_a_plan_that_wavers", 62_50)
+    replacing = result(
+        "claim_1", 40_00, payer_claim_id="P-2", supersedes=True, original_payer_claim_id="P-claim_1"
+    )  # fmt: skip
+    for arrived in (replacing, taken_back(replacing)):
+        stage.arrives(arrived)
+        stage.forward(days=1)
+    assert stage.invoice("client_of_a_plan_that_wavers", first.invoice_id).status is Status.VOID
+    stage.arrives(result("claim_1", 25_00, payer_claim_id="P-3"))
+    stage.forward(minutes=1)
+    assert stage.books("client_of_a_plan_that_wavers").balance == 25_00
+    stage.ends_well()
+
+
+def test_what_the_second_payer_took_back_is_not_owed_until_it_has_decided_again() -> None:
+    """Seed 260, LAW-4, INV-3. Only the first payer's answer was left, which is never billed; nobody could say what was
+    owed, and so the bill of the answer that was gone went on, its charge included."""
+    stage = Stage()
+    stage.client("client_with_two_plans", autopay=True)
+    stage.submits("client_with_two_plans", "claim_1", second_payer=SECOND_PAYER)
+    stage.decides("claim_1", 62_50)
+    answer = result("claim_1", 20_00)
+    second = replace(answer, payer_claim_id="S-1", **SECOND)
+    stage.arrives(second)
+    stage.forward(hours=1)
+    assert stage.books("client_with_two_plans").balance == 20_00
+    stage.arrives(taken_back(second))
+    stage.forward(days=10)
+    assert stage.taken("client_with_two_plans") == []
+    assert stage.books("client_with_two_plans").balance == 0
+    stage.arrives(replace(answer, payer_claim_id="S-2", **SECOND))
+    stage.forward(days=10)
+    assert stage.taken("client_with_two_plans") == [20_00]
+    stage.ends_well()
