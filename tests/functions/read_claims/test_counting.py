@@ -1,5 +1,6 @@
 """The receipt of a long file: counted without reading all of it, right at every moment, and listed in pages."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -91,6 +92,23 @@ def test_a_held_or_pending_result_that_is_decided_later_is_counted_as_it_is_now(
     judge(store, three, "held", "held")
     assert [shown(store)[name] for name in SUMS] == [2, 1, 0, 0]
     assert [row["outcome"] for row in shown(store)["results"]] == ["accepted", "accepted", "held"]
+
+
+def test_desk_5_what_staff_put_aside_is_counted_as_rejected_and_what_they_rematched_as_it_is_there() -> None:
+    store = MemoryStore()
+    read(era(["KB1", "KB2", "KB3"]), store)
+    one, two, three = results(store)
+    for row in (one, two, three):
+        judge(store, row, "held", "held")
+    assert [shown(store)[name] for name in SUMS] == [0, 3, 0, 0]
+    judge(store, two, "rejected", "rejected")
+    there = replace(three.result, claim_id="KB9")
+    put = Verdict(three.result.result_key(), "accepted", "", "rematched", to_claim="KB9", to_result=there.result_key())
+    store.commit(Update(ClaimState("willow", "KB3", 2, "", (put,))))
+    assert (shown(store)["state"], [shown(store)[name] for name in SUMS]) == ("processing", [0, 1, 0, 1])
+    judge(store, replace(three, result=there))
+    assert (shown(store)["state"], [shown(store)[name] for name in SUMS]) == ("done", [1, 1, 0, 1])
+    assert [row["now"] for row in shown(store)["results"]] == ["held", None, "invoiced"]
 
 
 def test_what_is_settled_is_not_read_again() -> None:
