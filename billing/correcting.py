@@ -133,6 +133,8 @@ class _Change:
             corrected=newest.corrected + more,
             past_due=False,
             past_due_at=past_due_from(draft.now, self.practice),
+            tries=0,  # announced anew, it is another charge, with tries of its own (AUTO-7)
+            first_tried_at=None,
         )
         self.announced = self.announced or newest.charge_at is not None
         draft.change(back_to_reminders(grown, self.practice, draft.now))

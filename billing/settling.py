@@ -350,6 +350,8 @@ def _enrol(draft: Draft, attempt: Attempt, enrolment: Enrolment, card: Card) -> 
         failed_charges=0,
     )
     draft.change(enrolled)
+    if not account.autopay:
+        _forget_what_was_announced_before(draft)
     agreed: dict[str, str | int] = {"card_id": card.card_id, "consent_id": consent.consent_id}
     draft.fact(FactKind.AUTOPAY_ENROLLED, enrolled, agreed | {"terms": consent.text_version})
     # Each joining invoice is a row and a fact. What does not fit this commit is reminded of, as if it were not ticked.
@@ -358,3 +360,11 @@ def _enrol(draft: Draft, attempt: Attempt, enrolment: Enrolment, card: Card) -> 
         if invoice is not None and invoice.payable and not invoice.open_attempt:
             draft.change(invoice)
             draft.fact(FactKind.INVOICE_JOINED_AUTOPAY, invoice, {"invoice_id": joined_id})
+
+
+def _forget_what_was_announced_before(draft: Draft) -> None:
+    """A charge that a review stopped was announced under an agreement that has ended since: the new one does not cover
+    it (LAW-7). A plan's instalments are agreed to with the plan."""
+    paused = [i for i in draft.books.invoices if i.charge_paused and not i.plan_id]
+    for invoice in paused[: draft.room // 2]:
+        draft.change(replace(invoice, charge_paused=False))

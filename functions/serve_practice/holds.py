@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from billing.claim import ClaimResult
+from billing.claim import ClaimResult, ClaimStatus
 from billing.claim_file import ClaimFile
 from billing.claim_state import ClaimState, Hold, ReceivedResult, Submission, claim_state_key, result_key
 from billing.facts import Fact, FactKind
-from billing.gates import Now
+from billing.gates import Gate, Now
 from billing.hold_decision import RULE, HoldDecision, hold_decision_key, no, patient_share
 from billing.ids import Key, claim_pk, digest, holds_pk, invoice_key, practice_key, segment
 from billing.invoice import Invoice
@@ -211,7 +211,7 @@ def _what_follows(store: Store, hold: Hold, decision: HoldDecision, now: datetim
     received = next(r for r in file.results if r.result.result_key() == hold.result)
     copied: tuple[Write, ...] = ()
     amount: Cents | None = None
-    if decision.choice is Choice.RELEASED:
+    if decision.choice is Choice.RELEASED and not _takes_back_at_last(hold, received.result, decision):
         amount = patient_share(received.result, file.submitted, decision.amount)
     elif decision.choice is Choice.REMATCHED:
         copied = _at_its_claim(store, hold, received, decision.to)
@@ -222,6 +222,11 @@ def _what_follows(store: Store, hold: Hold, decision: HoldDecision, now: datetim
     if verdict is None or verdict.now == Now.HELD:
         raise no("still_held", "This takes no effect: the result would be held again.")
     return (*writes, *copied)
+
+
+def _takes_back_at_last(hold: Hold, result: ClaimResult, decision: HoldDecision) -> bool:
+    """A reversal that has its original, and only waited for a bank to decide about a payment (PAY-13), takes effect."""
+    return result.status is ClaimStatus.REVERSAL and hold.reason == Gate.NEEDS_REVIEW and decision.amount is None
 
 
 def _session_decided(store: Store, hold: Hold, decision: HoldDecision, now: datetime) -> tuple[Write, ...]:

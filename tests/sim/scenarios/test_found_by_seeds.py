@@ -3,17 +3,23 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from billing.claim_state import Submission
+from billing.claim_state import Hold, Submission
 from billing.facts import FactKind, Message
-from billing.ids import Key, claim_pk
+from billing.ids import Key, claim_pk, holds_pk
 from billing.invoice import Status
 from billing.notice import NoticeKind
 from billing.ports import Insert
 from billing.reconciliation import FINDINGS_PK, armed
+from billing.review import AskedBy
+from billing.reviewing import Asked, Decision
+from billing.standing import Choice
+from functions.change_invoice.review_decision import decide as decide_review
+from functions.change_invoice.reviews import ask
 from functions.issue_invoice import flow
 from functions.receive_mail_events.report import Trouble
 from functions.serve_client import flow as pay_page
 from functions.serve_client.hosted import start_payment
+from functions.serve_practice import holds
 from functions.serve_practice.flow import change_policies
 from tests.sim.claims import SECOND, SECOND_PAYER, taken_back
 from tests.sim.scenarios.stage import Stage, result
@@ -218,4 +224,69 @@ def test_what_the_second_payer_took_back_is_not_owed_until_it_has_decided_again(
     stage.arrives(replace(answer, payer_claim_id="S-2", **SECOND))
     stage.forward(days=10)
     assert stage.taken("client_with_two_plans") == [20_00]
+    stage.ends_well()
+
+
+def test_a_reversal_that_waited_for_a_bank_can_be_released_when_the_bank_has_decided() -> None:
+    """Seed 40, PAY-13, DESK-5. A reversal came while a payment was disputed and was held; afterwards nobody could let
+    it take effect: to release it was refused, rejected it was gone, and the client had paid for nothing."""
+    stage = Stage()
+    person = stage.client("client_who_disputes")
+    invoice = stage.owes("client_who_disputes", 62_50)
+    stage.pays(person, invoice.invoice_id)
+    charge = stage.world.stripe.intents_of(PRACTICE, person.client)[0]["latest_charge"]
+    dispute = stage.does("bank", lambda _ports: stage.world.stripe.embedded.open_dispute(charge)["id"])
+    stage.forward(minutes=1)
+    stage.arrives(taken_back(result("claim_1", 62_50)))
+    stage.forward(minutes=1)
+    (held,) = stage.world.store.partition(holds_pk(PRACTICE), "HOLD#")
+    assert isinstance(held, Hold)
+    stage.does("bank", lambda _ports: stage.world.stripe.embedded.decide_dispute(dispute, "won") and None)
+    stage.forward(minutes=1)
+    word = holds.Word(held.hold_id, Choice.RELEASED, "the bank has decided", "desk")
+    stage.does("staff", lambda ports: holds.decide(ports["store"], PRACTICE, word, stage.world.now) and None)
+    stage.forward(minutes=10)
+    assert [refund.amount for refund in stage.books("client_who_disputes").refunds] == [62_50]
+    stage.ends_well()
+
+
+def test_a_bill_that_grew_after_a_decline_has_tries_of_its_own() -> None:
+    """Seed 166, AUTO-7, INV-3. The old decline counted against the charge that was announced anew: its retries came on
+    the days of a charge that no notice spoke of any more."""
+    stage = Stage(retry_days=(1, 3))
+    person = stage.client("client_whose_bill_grew", autopay=True)
+    invoice = stage.owes("client_whose_bill_grew", 62_50)
+    person.card_becomes("insufficient_funds")
+    stage.forward(hours=50)
+    assert len(stage.tried("client_whose_bill_grew")) == 1
+    stage.arrives(taken_back(result("claim_1", 62_50)))
+    stage.arrives(result("claim_1", 80_00, payer_claim_id="P-2"))
+    stage.forward(hours=1)
+    stage.forward(days=20)
+    first, again, *retries = stage.tried("client_whose_bill_grew")
+    assert again - first > timedelta(hours=4)
+    assert [(at - again).days for at in retries] == [1, 3]
+    assert stage.invoice("client_whose_bill_grew", invoice.invoice_id).total == 80_00
+    stage.ends_well()
+
+
+def test_a_new_agreement_does_not_cover_a_charge_that_a_review_stopped_under_the_old_one() -> None:
+    """Seed 612, LAW-7, AUTO-1. The client turned autopay off while their bill was looked into, and agreed anew later;
+    when the review ended, the charge was announced as if it had been agreed to."""
+    stage = Stage()
+    person = stage.client("client_who_agreed_anew", autopay=True)
+    invoice = stage.owes("client_who_agreed_anew", 62_50)
+    asked = Asked(AskedBy.STAFF, "the plan said another amount")
+    store, cards = stage.world.store, lambda: stage.world.stripe.cards
+    review = ask(store, cards, PRACTICE, person.client, invoice.invoice_id, asked, stage.world.now).review
+    stage.does(person.client, person.turn_off)
+    stage.forward(hours=1)
+    stage.does(person.client, person.enrol)
+    stage.forward(hours=1)
+    upheld = Decision(None, "the plan confirmed it")
+    stage.does("staff", lambda _: decide_review(store, PRACTICE, review.review_id, upheld, stage.world.now) and None)
+    stage.forward(days=20)
+    assert stage.books("client_who_agreed_anew").account.autopay
+    assert stage.tried("client_who_agreed_anew") == []
+    assert stage.mails("client_who_agreed_anew", NoticeKind.REMINDER)
     stage.ends_well()
