@@ -10,13 +10,16 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from billing.account import Books
+from billing.claim_state import Hold
 from billing.facts import FactKind
-from billing.ids import client_of
+from billing.ids import client_of, holds_pk
 from billing.invariants import CLOCKS_DIFFER, AccountRows
 from billing.notice import NoticeKind
 from billing.payment import Attempt, AttemptState
+from billing.policy import Overpayment
 from functions.change_invoice.flow import Order
 from tests.sim.reckoning import Client, Did, Word, wrong_with
+from tests.sim.told import judge_told
 from tests.sim.tries import judge_tries
 
 if TYPE_CHECKING:
@@ -46,10 +49,26 @@ class Auditor:
         self.orders: dict[str, Did] = {}
         self._frozen: dict[str, datetime] = {}
         self._bounced: dict[str, datetime] = {}
+        self._reviews: dict[str, list[Any]] = {}
 
     def hears(self, claim_id: str, client: str, word: Word) -> None:
         """What payers are going to say of that claim."""
         self.claims[client][claim_id] = word
+
+    def hears_of_staff(self, claim_id: str, client: str, amount: int) -> None:
+        """Staff have the last word about that claim or session."""
+        before = self.claims[client][claim_id]
+        self.claims[client][claim_id] = Word(frozenset({amount}), before.meanwhile | before.amounts)
+
+    def in_review(self, review_id: str, invoice_id: str) -> None:
+        """From now on nothing is charged for that invoice (INV-7)."""
+        self._reviews.setdefault(review_id, [invoice_id, self._world.now, None])
+
+    def review_ends(self, review_id: str) -> None:
+        """From now on it may be announced again."""
+        known = self._reviews.get(review_id)
+        if known is not None and known[2] is None:
+            known[2] = self._world.now
 
     def was_done(self, order: Order, amount: int) -> None:
         """Staff were told that their order is done, for so many cents; told again, it is the same."""
@@ -64,10 +83,14 @@ class Auditor:
             account = self._world.judge.account(self._practice, client)
             books = account.books
             self._judge_balance(client, books)
+            self._judge_reviews(client, books)
             self._judge_money_back(client, account)
             if client in self.steady and self._reachable():
                 self._judge_steady(client, account)
             self._judge_receipts(client, account)
+            letters = {mail.notice_id: mail.letter for mail in self._world.mailbox.to[client]}
+            for wrong in judge_told(account, letters):
+                self._fail(client, wrong)
             self._looked_into = [f for f in account.facts if f.kind in LOOKED_INTO]
             self._bounced = {f.item: f.at for f in account.facts if f.kind == FactKind.NOTICE_BOUNCED}
             self._judge_autopay(client, books)
@@ -91,6 +114,7 @@ class Auditor:
             tuple(stripe.payments(self._practice, client)),
             tuple(stripe.refunds(self._practice, client)),
             tuple(stripe.disputes(self._practice, client)),
+            self._world.judge.practice(self._practice).policy.overpayment is Overpayment.CREDIT,
         )
         for wrong in wrong_with(books, theirs):
             self._fail(client, wrong)
@@ -131,6 +155,15 @@ class Auditor:
         """Whether every charge reached Stripe: one that did not within 20 hours is a failed try."""
         return (self._weather.stripe, self._weather.crash, self._weather.delay) == (0, 0, 0)
 
+    def _judge_reviews(self, client: str, books: Books) -> None:
+        """A bill stands still only while somebody is to decide something about it (INV-7)."""
+        holds = self._world.store.partition(holds_pk(self._practice), "HOLD#")
+        waiting = {hold.hold_id for hold in holds if isinstance(hold, Hold)}
+        waiting |= {review.review_id for review in books.reviews if review.is_open}
+        for invoice in books.invoices:
+            if not waiting.issuperset(invoice.reviews):
+                self._fail(client, f"{invoice.invoice_id} stays in review, and nobody has anything to decide")
+
     def _judge_receipts(self, client: str, account: AccountRows) -> None:
         """Each payment has one receipt, sent or refused by the mail service (PAY-11)."""
         payments = [a for a in account.books.attempts if a.state is AttemptState.POSTED and a.parts]
@@ -156,10 +189,13 @@ class Auditor:
             if at - UNDER_WAY > self._frozen.get(part.invoice_id, at):
                 self._fail(client, f"{intent['id']} at {at} charges {part.invoice_id}, of which a payment was disputed")
             if not invoice.plan_id:
-                self._judge_notice(client, intent["id"], part.invoice_id, at)
+                self._judge_notice(client, intent["id"], part.invoice_id, part.amount, at)
 
     def _was_in_review(self, invoice_id: str, at: datetime) -> bool:
-        """Whether the last that was heard of it before `at` is that somebody looks into it (INV-7)."""
+        """Whether somebody looks into it at the time: as they were told, or by the last fact before (INV-7)."""
+        for invoice, since, until in self._reviews.values():
+            if invoice == invoice_id and since < at and (until is None or at < until):
+                return True
         heard = [f for f in self._looked_into if f.data["invoice_id"] == invoice_id and f.at < at]
         last = max(heard, key=lambda f: f.version, default=None)
         return last is not None and last.kind == FactKind.INVOICE_PUT_IN_REVIEW
@@ -169,7 +205,7 @@ class Auditor:
         before = [on for when, on in self.online if when < at - UNDER_WAY]
         return (before or [True])[-1] or any(on for when, on in self.online if at - UNDER_WAY <= when <= at)
 
-    def _judge_notice(self, client: str, intent_id: str, invoice_id: str, at: datetime) -> None:
+    def _judge_notice(self, client: str, intent_id: str, invoice_id: str, amount: int, at: datetime) -> None:
         """The charge's own notice was accepted 4 h before, named no later moment, did not come back, and the client did
         not stop what it announced."""
         notices = []
@@ -183,8 +219,11 @@ class Auditor:
                 came_back = self._bounced.get(posting.key.sk, at)
                 if invoice_id in posting.invoice_ids and came_back >= at - UNDER_WAY:
                     notices.append(mail)
-        if not any(m.letter.moment is not None and m.letter.moment <= at + CLOCKS_DIFFER for m in notices):
+        notices = [m for m in notices if m.letter.moment is not None and m.letter.moment <= at + CLOCKS_DIFFER]
+        if not notices:
             self._fail(client, f"{intent_id} charges {invoice_id} at {at}, and no notice said so")
+        if amount > max(m.letter.amount for m in notices):
+            self._fail(client, f"{intent_id} takes {amount} for {invoice_id} at {at}, and no notice named as much")
         newest = max(m.at for m in notices)
         for stop in self.stopped[invoice_id]:
             if newest < stop < at - UNDER_WAY:

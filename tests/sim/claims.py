@@ -24,20 +24,25 @@ PROCEDURE = "H2019HQ"
 class Story:
     """One claim. `results`: what arrives, in this order unless something delays it · `amounts`: what may be billed for
     it in the end, whatever the order; 0: nothing · `at_once`: all of it in the same file, if nothing delays it ·
-    `open_to`: results that staff may release or reject as they like, and what is owed if they reject it."""
+    `open_to`: results that staff may release or reject as they like, and what is owed if they reject it; None: what
+    was owed before · `answered`: in the end the payers have said what is owed, so that no estimate stands."""
 
     claim: SubmittedClaim
     results: tuple[ClaimResult, ...]
     amounts: tuple[int, ...]
     at_once: bool = False
-    open_to: tuple[tuple[ClaimResult, int], ...] = ()
+    open_to: tuple[tuple[ClaimResult, int | None], ...] = ()
+    answered: bool = True
 
-    @property
-    def word(self) -> Word:
-        """What the auditor is told of it."""
+    def word(self, estimate: int | None) -> Word:
+        """What the auditor is told of it. `estimate`: what it was perhaps billed for before."""
         said = {0} | {result.patient_responsibility for result in self.results if result.paid >= 0}
         changes = said - set(self.amounts) if len(self.results) > 1 else set()
-        return Word(frozenset(self.amounts), frozenset(changes))
+        amounts = set(self.amounts)
+        if estimate is not None:
+            changes.add(estimate)
+            amounts |= set() if self.answered else {estimate}
+        return Word(frozenset(amounts), frozenset(changes))
 
 
 def _result(claim: SubmittedClaim, owed: int, **changes: Any) -> ClaimResult:
@@ -130,7 +135,7 @@ def _nothing(_rng: Random, claim: SubmittedClaim, _owed: int) -> Story:
 def _held(rng: Random, claim: SubmittedClaim, owed: int) -> Story:
     broken = rng.choice(({"stated_responsibility": owed + 1}, {"paid": 1}, {"status": ClaimStatus.UNKNOWN}))
     result = _result(claim, owed, **broken)
-    return Story(claim, (result,), (0,), open_to=((result, 0),))
+    return Story(claim, (result,), (0,), open_to=((result, None),), answered=False)
 
 
 def _second_payer(rng: Random, claim: SubmittedClaim, owed: int) -> Story:
@@ -142,10 +147,11 @@ def _second_payer(rng: Random, claim: SubmittedClaim, owed: int) -> Story:
     says = [word for word in _words(rng, claim, owed) if word is not None] if rng.random() < 0.3 else [owed]
     results = _chain(rng, claim, says, "P", **first)
     if rng.random() < 0.3:
-        return _arrive(rng, claim, results, 0)
+        return replace(_arrive(rng, claim, results, 0), answered=False)
     left = rng.choice((0, max(50, owed // 3)))
     answers = _words(rng, claim, left) if rng.random() < 0.4 else [left]
-    return _arrive(rng, claim, [*results, *_chain(rng, claim, answers, "S", **SECOND)], answers[-1] or 0)
+    told = _arrive(rng, claim, [*results, *_chain(rng, claim, answers, "S", **SECOND)], answers[-1] or 0)
+    return replace(told, answered=answers[-1] is not None)
 
 
 def _answered_twice(_rng: Random, claim: SubmittedClaim, owed: int) -> Story:

@@ -32,6 +32,7 @@ from billing.invariants import (
 from billing.invoice import Invoice
 from billing.notice import Letter, Posting
 from billing.payment import Attempt, AttemptKind
+from billing.plan import Plan
 from billing.policy import Practice
 from billing.ports import Check, Conflict, Insert, Record, Write
 from billing.reconciliation import FINDINGS_PK, RECONCILIATION_KEY, Finding, Reconciliation
@@ -94,6 +95,7 @@ class Judge:
         self._touched_accounts: set[tuple[str, str]] = set()
         self._touched_claims: set[tuple[str, str]] = set()
         self._settled: dict[Key, int] = {}
+        self._instalments: dict[Key, tuple[int, ...]] = {}
         self._policy_since: datetime | None = None
         self._noted: dict[Key, int] = {}
         self._woken: dict[Key, tuple[int, datetime]] = {}
@@ -108,6 +110,8 @@ class Judge:
             self.fail(f"autopay of {record.client} stays on after {record.failed_charges} charges in a row failed")
         if isinstance(record, Attempt) and not changed:
             self._relies_on_its_account(record)
+        if isinstance(record, Plan):
+            self._shrinks_from_its_end(record)
         if isinstance(record, Fact) and record.kind in (FactKind.NOTICE_SENT, FactKind.NOTICE_BOUNCED):
             self._noted.setdefault(Key(key.pk, record.item), commit)
         if key.pk[0] in "AF":
@@ -120,6 +124,14 @@ class Judge:
                 self._settled.pop(key, None)
             else:
                 self._settled.setdefault(key, commit)
+
+    def _shrinks_from_its_end(self, plan: Plan) -> None:
+        """PLAN-9: what is owed less is taken off a plan's last instalments; nothing is left behind one that shrank."""
+        before, now = self._instalments.get(plan.key, ()), tuple(one.amount for one in plan.instalments)
+        for place, amount in enumerate(now):
+            if place < len(before) and amount < before[place] and any(now[place + 1 :]):
+                self.fail(f"{plan.plan_id}: instalment {place + 1} shrank to {amount}, and is not one of its last")
+        self._instalments[plan.key] = now
 
     def policy_changed(self) -> None:
         """The practice chose something else: every charge up to now was judged by what it chose before."""

@@ -11,18 +11,20 @@ it counts as returned (INV-3). How much of each, our books say; here is said bet
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 from billing.account import Books
 from billing.invariants import StripePayment, StripeRefund
 from billing.invoice import Source
 from billing.money import Cents
-from billing.refund import RefundState
+from billing.refund import RefundCause, RefundState
 from billing.staff_action import Deed
 
 Did = tuple[Deed, str, str, int]
 """A change that staff were told is done: what, the client, the invoice, the cents it is about."""
-CLAIMS = frozenset({Source.CLAIM, Source.ESTIMATE})
+CARE = frozenset({Source.CLAIM, Source.ESTIMATE, Source.SESSION})
+"""What is billed for care; the others are parts of a plan."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,14 @@ class Word:
 @dataclass(frozen=True)
 class Client:
     """One client at the end. `words`: by claim · `orders`: what staff did about them · `taken`, `back`, `disputes`:
-    Stripe's own objects."""
+    Stripe's own objects · `keeps_credit`: what was paid too much stays with the practice."""
 
     words: Mapping[str, Word]
     orders: tuple[Did, ...]
     taken: tuple[StripePayment, ...]
     back: tuple[StripeRefund, ...]
     disputes: tuple[Mapping[str, Any], ...]
+    keeps_credit: bool = False
 
     def did(self, deed: Deed) -> Counter[str]:
         """By invoice, the cents that staff did this about."""
@@ -57,6 +60,11 @@ class Client:
     def firm(self) -> bool:
         """Nobody ever took a word back: no payer, no bank."""
         return not self.disputes and not any(word.meanwhile for word in self.words.values())
+
+    @property
+    def bank_decides(self) -> bool:
+        """Some bank is still deciding."""
+        return any(dispute["status"] not in ("won", "lost") for dispute in self.disputes)
 
 
 def wrong_with(books: Books, client: Client) -> Iterator[str]:
@@ -78,15 +86,37 @@ def wrong_with(books: Books, client: Client) -> Iterator[str]:
     by_somebody = client.did(Deed.REFUND).total() + sum(r.amount for r in client.back if not r.refund_id)
     if given > by_somebody + lost or (client.firm and given != back):
         yield f"was given {given} of what they owed; staff and the dashboard gave {by_somebody}, {back} went back"
+    yield from _credit_is_where_it_belongs(books, client)
+
+
+def _credit_is_where_it_belongs(books: Books, client: Client) -> Iterator[str]:
+    """INV-3: what was paid too much goes back to the card that paid, or stays with the practice, as it chose. What was
+    never at Stripe, and what a bank or card refused to take back, stays."""
+    credit = books.account.credit
+    if client.keeps_credit:
+        if any(refund.cause is RefundCause.CORRECTED for refund in books.refunds):
+            yield "was sent money back that the practice wanted to keep as credit"
+        return
+    refused = sum(refund.amount for refund in client.back if refund.failed) + sum(
+        refund.amount for refund in books.refunds if refund.reason == "never_reached"
+    )
+    outside = client.did(Deed.OUTSIDE_PAYMENT).total()
+    if credit > outside + refused and not client.disputes:
+        yield f"has credit of {credit}, and nothing of it could not go back to a card"
 
 
 def _billed(books: Books) -> Counter[str]:
     """By claim, what its bills ask for together."""
     billed: Counter[str] = Counter()
     for invoice in books.invoices:
-        if invoice.source in CLAIMS:
-            billed[invoice.source_id] += 0 if invoice.void else invoice.amount + invoice.corrected
+        if invoice.source in CARE:
+            billed[about(invoice.source_id)] += 0 if invoice.void else invoice.amount + invoice.corrected
     return billed
+
+
+def about(source_id: str) -> str:
+    """An estimate is of its claim, or of the session that the claim is about: never billed beside it (INV-2)."""
+    return source_id.removeprefix("claim/").removeprefix("session_")
 
 
 def _out_of_credit(books: Books) -> Cents:
@@ -98,10 +128,11 @@ def _out_of_credit(books: Books) -> Cents:
 def _claims_ask_for_the_last_word(books: Books, client: Client, billed: Counter[str]) -> Iterator[str]:
     """INV-1, INV-3: each claim's bills ask for what its payers said last; for nothing where staff voided one since.
     While a bank decides about a payment, a later word waits for a person (PAY-13)."""
-    voided = {i.source_id for i in books.invoices if i.invoice_id in client.did(Deed.VOID)}
     for claim, word in client.words.items():
-        may_be = word.amounts | (word.meanwhile if client.disputes else frozenset())
-        if billed[claim] not in may_be and (billed[claim] or claim not in voided):
+        may_be = word.amounts | (word.meanwhile if client.bank_decides else frozenset())
+        voided = [client.did(Deed.VOID)[i.invoice_id] for i in books.invoices if i.void and about(i.source_id) == claim]
+        asked = {billed[claim] + sum(some) for n in range(len(voided) + 1) for some in combinations(voided, n)}
+        if asked.isdisjoint(may_be):
             yield f"claim {claim} was billed {billed[claim]}, it may be {sorted(may_be)}"
     strange = {claim: amount for claim, amount in billed.items() if amount and claim not in client.words}
     if strange:

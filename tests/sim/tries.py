@@ -11,6 +11,7 @@ from typing import Any
 
 from billing.facts import Fact, FactKind
 from billing.invariants import AccountRows
+from billing.invoice import Invoice
 from billing.notice import NoticeKind
 from billing.payment import Attempt, AttemptKind
 from billing.period import whole_minute
@@ -67,11 +68,12 @@ def _retries_keep_their_days(rows: AccountRows, charges: Sequence[Attempt], prac
     failed = {int(f.data["attempt"]): f for f in rows.facts if f.kind == FactKind.PAYMENT_FAILED}
     for invoice in rows.books.invoices:
         tries = [a for a in charges if any(p.invoice_id == invoice.invoice_id for p in a.parts)]
-        first, number = None, 0
+        first, before, number = None, None, 0
         for this, following in pairwise([*tries, None]):
             assert this is not None
-            if first is None or this.card_id != first.card_id:
+            if first is None or this.card_id != first.card_id or _anew(rows, invoice, before, this):
                 first, number = this, 0
+            before = this
             number += 1
             fact = failed.get(this.number)
             retry_at = datetime.fromisoformat(str(fact.data["retry_at"])) if fact and "retry_at" in fact.data else None
@@ -82,8 +84,20 @@ def _retries_keep_their_days(rows: AccountRows, charges: Sequence[Attempt], prac
             late = whole_minute(fact.at + timedelta(minutes=1))
             if retry_at not in {max(p, late) for p in promised}:
                 yield f"{this.attempt_id}, try {number}, promises a try at {retry_at}, first was {first.started_at}"
-            if following is not None and following.card_id == this.card_id and following.started_at < retry_at:
+            if following is None or following.card_id != this.card_id or _anew(rows, invoice, this, following):
+                continue
+            if following.started_at < retry_at:
                 yield f"{following.attempt_id} at {following.started_at} is before its time, {retry_at}"
+
+
+def _anew(rows: AccountRows, invoice: Invoice, one: Attempt | None, next_one: Attempt) -> bool:
+    """Whether the charge was announced anew between two tries: because the bill grew, or a review of it ended."""
+    return one is not None and any(
+        one.started_at - SKEW < fact.at < next_one.started_at
+        for fact in rows.facts
+        if fact.kind in (FactKind.INVOICE_CORRECTED, FactKind.INVOICE_RESUMED)
+        and fact.data["invoice_id"] == invoice.invoice_id
+    )
 
 
 def _as_agreed(rows: AccountRows, charges: Sequence[Attempt]) -> Iterator[str]:

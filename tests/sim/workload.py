@@ -16,7 +16,7 @@ from billing.claim import SubmittedClaim, SubmittedLine
 from billing.claim_state import Submission
 from billing.notice import NoticeKind
 from billing.period import local_date
-from billing.policy import AutopayDelay, OutsidePayments, Overpayment, Policy, Practice, Provider
+from billing.policy import AmountSource, AutopayDelay, OutsidePayments, Overpayment, Policy, Practice, Provider
 from billing.ports import Insert
 from billing.reconciliation import armed
 from functions.receive_mail_events.report import Trouble
@@ -24,11 +24,14 @@ from functions.serve_practice.flow import submit_claim
 from tests.sim.agenda import Thing
 from tests.sim.auditor import Auditor
 from tests.sim.bank import RELUCTANT_CARDS, Bank
+from tests.sim.care import Care, session_of
 from tests.sim.chaos import Weather
 from tests.sim.claims import PAYER, PROCEDURE, STORIES, owes
+from tests.sim.desk import Desk
 from tests.sim.mailbox import Mail
 from tests.sim.people import Habits, Person
 from tests.sim.processor import Processor, form_of
+from tests.sim.reckoning import Word
 from tests.sim.staff import Staff
 from tests.sim.world import World
 
@@ -77,6 +80,8 @@ class Workload:
         self.practice = self._practice()
         self.bank = Bank(self.world, Random(f"bank {seed}"), PRACTICE)
         self.staff = Staff(self.world, self.auditor, Random(f"staff {seed}"), PRACTICE, self.practice.time_zone)
+        self.desk = Desk(self.world, self.auditor, Random(f"desk {seed}"), PRACTICE)
+        self.care = Care(self.world, Random(f"care {seed}"), PRACTICE, PAYER)
         self.ends = start + timedelta(days=days or self.rng.randint(10, 35))
 
     def run(self) -> None:
@@ -88,6 +93,7 @@ class Workload:
                 if not claim or rng.random() >= 0.3:  # else it is decided together with the one before
                     arrives = start + timedelta(hours=3) + (self.ends - start) * 0.7 * rng.random()
                 self.claim(person, f"{person.client}_claim_{claim}", arrives)
+            self.sessions(person)
         self._office()
         self.world.run_until(self.ends)
         self.conclude()
@@ -99,7 +105,10 @@ class Workload:
             self.world.stripe_tells_everything_again()
         self.world.on_mail = lambda _mail: None
         self.world.on_meeting = lambda _busy: None
+        self.desk.answers_what_is_open()
         self.world.conclude(most_steps)
+        if self.desk.clears_what_waited_for_a_bank():
+            self.world.conclude(most_steps)
         self.auditor.audit()
 
     def _mail(self, mail: Mail) -> None:
@@ -142,6 +151,7 @@ class Workload:
             default_cap=rng.choice((200_00, 500_00)),
             retry_days=rng.choice(((1, 3, 7), (1, 3, 7), (2,))),
             outside_payments=rng.choice(list(OutsidePayments)),
+            amount_source=rng.choice((AmountSource.ADJUDICATED, AmountSource.ADJUDICATED, AmountSource.ESTIMATE)),
             overpayment=rng.choice((Overpayment.REFUND, Overpayment.CREDIT)),
         )
         practice = Practice(
@@ -158,7 +168,10 @@ class Workload:
         rng, world = self.rng, self.world
         email = f"{client}{MAIL}"
         contact = Contact(PRACTICE, client, 1, f"{NAME} {client}", email, PHONE, "CA")
-        world.store.commit(Insert(contact), Insert(Account(PRACTICE, client, 1, "provider_1")))
+        account = Account(PRACTICE, client, 1, "provider_1")
+        world.store.commit(Insert(contact), Insert(account))
+        if rng.random() < 0.6:
+            self.care.asks_the_plan(account)
         enrolled = rng.random() < 0.75
         steady = enrolled and rng.random() < 0.4
         habits = Habits() if steady else _habits(rng)
@@ -192,12 +205,16 @@ class Workload:
             self._surprise(lambda: self.staff.deed(person.client))
         for _ in range(rng.choice((0, 0, 0, 1, 2))):
             self._surprise(lambda: self.bank.right_now(person.client))
+        for _ in range(rng.choice((0, 0, 1, 2))):
+            self._surprise(lambda: self.desk.questions(person.client))
 
     def _office(self) -> None:
         """What happens to the practice as a whole, and to Stripe's outbox."""
         rng, world = self.rng, self.world
         for _ in range(rng.choice((0, 0, 0, 1, 2))):
             self._surprise(self.staff.changes_its_mind)
+        for _ in range(rng.choice((0, 1, 2, 4))):
+            self._surprise(self.desk.decides_a_hold)
         if rng.random() < 0.1:
             self.auditor.steady.clear()
             off = world.start + (self.ends - world.start) * rng.random()
@@ -206,11 +223,14 @@ class Workload:
         if rng.random() < self.weather.webhook_reversed:
             self._sometime("stripe", "tells everything again", lambda _ports: world.stripe_tells_everything_again())
 
-    def _surprise(self, thing: Callable[[], Thing]) -> None:
+    def _surprise(self, thing: Callable[[], Thing | None]) -> None:
         """Something that is decided only when its moment has come."""
 
         def decide(_ports: dict[str, Any]) -> str:
-            self.world.at(self.world.now, thing())
+            decided = thing()
+            if decided is None:
+                return "finds nothing"
+            self.world.at(self.world.now, decided)
             return "decided"
 
         self._sometime("staff", "looks at the books", decide)
@@ -236,18 +256,39 @@ class Workload:
             charged=charged,
             service_date=day,
             secondary_payer_id="",
-            lines=(SubmittedLine(PROCEDURE, (), "1", day, charged, ("F41.1",), "session_1"),),
+            lines=(SubmittedLine(PROCEDURE, (), "1", day, charged, ("F41.1",), session_of(claim_id)),),
         )
         world.judge.care_secrets.add(f"{day:%Y-%m-}")
         steady = person.client in self.auditor.steady
         story = (owes if steady else rng.choice(STORIES))(rng, drafted, owed)
-        self.auditor.hears(claim_id, person.client, story.word)
-        self._submit(arrives + timedelta(days=4) * (rng.random() - 0.8), story.claim)
+        estimates = self.practice.policy.amount_source is AmountSource.ESTIMATE
+        estimate = self.care.estimate(person.client, charged) if estimates else None
+        self.auditor.hears(claim_id, person.client, story.word(estimate))
+        for result, otherwise in story.open_to:
+            self.desk.open_to[result.result_key()] = (person.client, claim_id, otherwise)
+        submitted = arrives + timedelta(days=4) * (rng.random() - 0.8)
+        self._submit(submitted, story.claim)
+        if rng.random() < (0.7 if estimates else 0.1):
+            self.care.insured(story.claim, max(world.start, submitted + timedelta(days=2) * (rng.random() - 0.7)))
         form = form_of(story.results, rng)
         for result in story.results:
             self.processor.decides(arrives, result, form)
             if not story.at_once:
                 arrives += timedelta(days=3 if rng.random() < 0.8 else 12) * rng.random() ** 2
+
+    def sessions(self, person: Person) -> None:
+        """What no payer is asked about: sessions that the client pays for, and those of a programme."""
+        rng, days = self.rng, (self.ends - self.world.start) * 0.7
+        for number in range(rng.choice((0, 0, 0, 1, 2))):
+            name, rate = f"{person.client}_paid_{number}", rng.choice((40, 90_00, 150_00))
+            self.auditor.hears(name, person.client, Word(frozenset({rate})))
+            self.care.self_paid(name, person.client, rate, self.world.start + days * rng.random())
+        covered = rng.choice((0, 1, 2))
+        for number in range(rng.choice((0, 0, 0, 0, 2, 3))):
+            name = f"{person.client}_programme_{number}"
+            self.auditor.hears(name, person.client, Word(frozenset({0})))
+            self.desk.open_to[name] = (person.client, name, 0)
+            self.care.of_a_programme(name, person.client, 90_00, covered, self.world.start + days * rng.random())
 
     def _submit(self, when: datetime, claim: SubmittedClaim) -> None:
         """The practice tells us of the claim, and tells again until we have it."""

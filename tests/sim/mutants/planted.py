@@ -46,6 +46,6 @@ def planted(
 
 def mutants() -> Mapping[str, Mutant]:
     """Every planted bug by its name."""
-    from tests.sim.mutants import agreements, charges, claims, machinery, mails, money_back, plans, stripe  # noqa: F401
+    from tests.sim.mutants import agreements, charges, claims, corrections, machinery, mails, money_back, plans, stripe  # noqa: F401
 
     return _planted
