@@ -8,6 +8,7 @@ from tests.e2e.kindbill import ZONE, Client, Kindbill, instant
 from tests.e2e.launch import Launched
 
 EXAMPLE = "examples/riverbend.835"
+CORRECTION = "examples/riverbend_corrected.835"
 EXAMPLE_CLAIM = "KB7Q2M9X41"
 
 
@@ -36,6 +37,11 @@ def test_the_readme_walk_through_ends_with_62_50_charged_once_after_48_hours(
     assert client.taken() == [62_50]
     assert "$62.50" in client.mail("receipt")["subject"]
     assert client.account()["balance"] == 0
+
+    launched.kindbill("post", CORRECTION)
+    kindbill.settle()
+    assert [one["amount"] for one in client.refunds()] == [40_00]
+    assert "$22.50 instead of $62.50" in client.mail("invoice_changed")["subject"]
 
 
 def test_an_announced_charge_happens_once_at_48_hours_and_not_a_minute_before(kindbill: Kindbill) -> None:

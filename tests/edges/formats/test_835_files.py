@@ -178,6 +178,14 @@ def test_the_example_to_try_owes_what_the_readme_says():
     assert (result.claim_id, result.charged, result.paid) == (OWES_62_50.claim_id, OWES_62_50.charged, OWES_62_50.paid)
 
 
+def test_the_example_of_a_correction_leaves_what_the_readme_says():
+    first, correction = (
+        (ROOT / "examples" / name).read_bytes() for name in ("riverbend.835", "riverbend_corrected.835")
+    )
+    assert validated(correction.decode())
+    assert outcomes(first + correction)[1:] == ["adjusted −$62.50", "to_bill $22.50"]
+
+
 def test_the_file_we_measure_with_is_valid_and_always_the_same():
     body = document(40)
     assert body == document(40)
