@@ -31,6 +31,9 @@ from billing.standing import Decision, Judged, Part, Rules, Seen, Standing, repl
 WAIT_FOR_OTHER_PAYER = timedelta(days=45)
 """How long a claim may wait for another payer's answer before a person looks (LAW-4)."""
 
+MOST_NEW = 20
+"""Results that get their first verdict in one commit; with `MOST_TOGETHER` it bounds what that commit writes."""
+
 REJECTED_BY_STAFF = "rejected_by_staff"
 
 NOW_OF = {
@@ -75,6 +78,7 @@ def judge_again(file: ClaimFile, trigger: Trigger, now: datetime) -> tuple[Write
 
 def _commit_of(file: ClaimFile, trigger: Trigger, held_back: Sequence[str], now: datetime) -> tuple[Write, ...]:
     before = file.state or ClaimState(file.practice.practice, file.claim_id, version=0)
+    file = _with_few_new(file, before, trigger)
     decisions = before.decisions
     if trigger.decision is not None:
         decisions = replaced_decision(decisions, trigger.decision)
@@ -109,6 +113,18 @@ def _commit_of(file: ClaimFile, trigger: Trigger, held_back: Sequence[str], now:
         *(work.draft.writes() if work.draft else ()),
         *(Insert(fact) for fact in work.facts(after)),
     )
+
+
+def _with_few_new(file: ClaimFile, before: ClaimState, trigger: Trigger) -> ClaimFile:
+    """The file as far as one commit can judge it: each result has a message of its own, so what is left out now is
+    judged by that."""
+    judged = {v.result for v in before.verdicts}
+    new = [r for r in file.results if r.result.result_key() not in judged]
+    if len(new) <= MOST_NEW:
+        return file
+    own = [r for r in new if r.result.result_key() == trigger.cause]
+    later = {r.result.result_key() for r in new[MOST_NEW - len(own) :]} - {trigger.cause}
+    return replace(file, results=tuple(r for r in file.results if r.result.result_key() not in later))
 
 
 def _contradicts_its_payment(received: ReceivedResult, file: ClaimFile) -> bool:

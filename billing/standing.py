@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import Final
 
 from billing.claim import FORWARDED, ClaimResult, ClaimStatus, SubmittedClaim
 from billing.gates import (
@@ -124,10 +125,17 @@ class Rules:
     answered: bool = False
 
 
+MOST_TOGETHER: Final = 30
+"""Results of one claim that are judged together: what one commit can hold of holds and facts. Real claims have a
+handful; whatever comes beyond waits for a person, who may release or reject it."""
+
+
 def stand(seen: Sequence[Seen], submitted: SubmittedClaim | None, rules: Rules) -> Standing:
     """Judge every result of a claim (INV-1, LAW-3, LAW-4). `seen`: in the order they were received, none twice;
     `submitted`: the claim as it was sent to the payer, or None."""
-    parts = {one.key: Judged(one.result, Part.REJECTED) for one in seen if one.choice is Choice.REJECTED}
+    beyond = [one for one in seen[MOST_TOGETHER:] if one.choice is None]
+    parts = {one.key: Judged(one.result, Part.HELD, Gate.NEEDS_REVIEW) for one in beyond}
+    parts |= {one.key: Judged(one.result, Part.REJECTED) for one in seen if one.choice is Choice.REJECTED}
     parts |= {one.key: Judged(one.result, Part.REMATCHED) for one in seen if one.choice is Choice.REMATCHED}
     in_play = [one for one in seen if one.key not in parts]
     parts |= _taken_back(in_play, submitted, rules)

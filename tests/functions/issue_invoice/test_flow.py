@@ -255,3 +255,22 @@ def test_of_two_workers_judging_one_result_one_wins_and_the_other_reads_again() 
     with pytest.raises(Conflict):
         issue_invoice.run(message, store=raced, now=NOW + timedelta(seconds=1))
     assert story.invoice.amount == 6250
+
+
+@pytest.mark.parametrize("submitted_first", [True, False])
+def test_sixty_answers_to_one_claim_are_each_accounted_for(submitted_first: bool) -> None:
+    """claims.md: nothing is dropped, however much a file says of one claim; one answer is billed."""
+    story = Story(BY_HAND)
+    results = [replace(decided(DISCOUNT, COPAY), payer_claim_id=f"2026{number:06d}") for number in range(60)]
+    if submitted_first:
+        story.submit(SUBMITTED)
+    for first in range(0, 60, 20):
+        rows = (ReceivedResult("riverbend", one, "receipt_1", story.now) for one in results[first : first + 20])
+        story.store.commit(*(Insert(row) for row in rows))
+    story.settle()
+    if not submitted_first:
+        assert len(story.holds) == 60
+        story.submit(SUBMITTED)
+    assert story.dead == []
+    assert (story.books.balance, len(story.holds)) == (2250, 59)
+    assert len(story.claim_state(CLAIM).verdicts) == 60
