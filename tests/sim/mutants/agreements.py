@@ -13,21 +13,21 @@ from functions.serve_client import phone_check
 from tests.sim.mutants.planted import planted
 
 
-@planted("a button without effect", found="stopped at", seed=49)
+@planted("a button without effect", found="stopped at", seed=40)
 def a_stop_that_stops_nothing() -> Iterator[None]:
     """The page thanks the client for stopping the charge, and the charge goes on."""
     with patch.object(serve_client, "stop_charge", lambda *_: ()):
         yield
 
 
-@planted("a review that pauses nothing", found="in review by then", seed=4)
+@planted("a review that pauses nothing", found="in review by then", seed=48)
 def a_review_that_pauses_nothing() -> Iterator[None]:
     """A second answer puts the bill in review on paper: its announced charge is still taken."""
     with patch.object(issuing, "question", lambda invoice, *_: invoice):
         yield
 
 
-@planted("a new consent charged to the old card", found="consent .* names another card|relies on", seed=3)
+@planted("a new consent charged to the old card", found="consent .* names another card|relies on", seed=31)
 def the_old_card_is_charged() -> Iterator[None]:
     """The client agrees with a new card, and the card that was the default before is charged."""
     real = settling._enrol
@@ -41,7 +41,7 @@ def the_old_card_is_charged() -> Iterator[None]:
         yield
 
 
-@planted("an old agreement outlives a later no", found="turned off at", seed=8)
+@planted("an old agreement outlives a later no", found="turned off at", seed=6)
 def a_page_finished_late_turns_autopay_on_again() -> Iterator[None]:
     """Who turned autopay off while the payment page was open is enrolled when that page is finished."""
     real = settling._save_card
@@ -54,7 +54,7 @@ def a_page_finished_late_turns_autopay_on_again() -> Iterator[None]:
         yield
 
 
-@planted("a door that lets everybody in", found="a wrong number opens", seed=19)
+@planted("a door that lets everybody in", found="a wrong number opens", seed=32)
 def a_phone_check_that_knows_everybody() -> Iterator[None]:
     """Whoever has the link gets in, whatever number they type."""
     assert serve_client.is_on_file is phone_check.is_on_file

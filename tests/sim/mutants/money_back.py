@@ -21,7 +21,7 @@ AT_ODDS = r"invariant [1238] |the auditor, .*(refund|owes|paid)|crashed"
 """How money that went back wrongly shows: our books are not Stripe's, or not their own entries."""
 
 
-@planted("a refund key per delivery", found=AT_ODDS, seed=57)
+@planted("a refund key per delivery", found=AT_ODDS, seed=7)
 def a_refund_sent_twice() -> Iterator[None]:
     """The idempotency key of a refund names the sending: a redelivered message sends the money back again."""
     sendings = count()
@@ -29,7 +29,7 @@ def a_refund_sent_twice() -> Iterator[None]:
         yield
 
 
-@planted("a repeated request done twice", found="the auditor, .*|invariant [1-9] |crashed", seed=7)
+@planted("a repeated request done twice", found="the auditor, .*|invariant [1-9] |crashed", seed=5)
 def a_staff_request_that_is_done_again() -> Iterator[None]:
     """The idempotency key is bound to the moment too: whoever repeats the request after a time-out refunds again."""
     real, requests = change_invoice.used_key, count()
@@ -41,7 +41,7 @@ def a_staff_request_that_is_done_again() -> Iterator[None]:
         yield
 
 
-@planted("more refunded than paid", found=AT_ODDS, seed=89)
+@planted("more refunded than paid", found=AT_ODDS, seed=51)
 def a_refund_that_forgets_the_one_before() -> Iterator[None]:
     """What can go back is what the invoice was paid, whatever has gone back already."""
     real = refunding._refundable
@@ -56,7 +56,7 @@ def a_refund_that_forgets_the_one_before() -> Iterator[None]:
         yield
 
 
-@planted("a failed refund not restored", found=AT_ODDS, seed=7)
+@planted("a failed refund not restored", found=AT_ODDS, seed=2)
 def a_failed_refund_that_counts_as_gone() -> Iterator[None]:
     """The bank sent the refund back, and our books still say that the client has the money."""
 
@@ -81,14 +81,14 @@ def a_dispute_that_freezes_nothing() -> Iterator[None]:
         yield
 
 
-@planted("voided while a payment is under way", found="invariant [1-8] |the auditor|crashed", seed=32)
+@planted("voided while a payment is under way", found="invariant [1-8] |the auditor|crashed", seed=26)
 def a_void_beside_a_payment() -> Iterator[None]:
     """Staff void or write off an invoice while its payment is being made: nobody closes the page first."""
     with patch.object(adjusting, "refuse_in_progress", lambda _invoice, _rule: None):
         yield
 
 
-@planted("a refund that was lost taken for failed", found=AT_ODDS, seed=85)
+@planted("a refund that was lost taken for failed", found=AT_ODDS, seed=30)
 def a_refund_without_an_answer_taken_for_failed() -> Iterator[None]:
     """Stripe did not answer, so the refund counts as failed: staff refund again what is on its way."""
     real: Callable[..., None] = pay_back.settle_refund
