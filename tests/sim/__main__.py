@@ -6,9 +6,11 @@ not hold. How it is built, from the outside in:
     run.py          one life, or many on all cores     workload.py   clients, claims, staff, cards of one life
     world.py        clock, queues, delivery, relay     people.py     what a client does with a mail and a browser
     agenda.py       what will happen                   judge.py      asks billing/invariants.py after every step
-    trace.py        what happened, hashed and counted  auditor.py    independent books; judges Stripe's charges
+    trace.py        what happened, hashed and counted  auditor.py    judges charges, mails, reviews at the end, with
+    reckoning.py    what a client owes, independently                tries.py: retries; told.py: mails about changes
     chaos.py        how often and where things break   mailbox.py    the mail service
-    wiring.py       queues and flows, template.yaml    staff.py      what staff do; bank.py: disputes, the dashboard
+    wiring.py       queues and flows, template.yaml    staff.py      what staff do; desk.py: holds and reviews
+    care.py         sessions, eligibility, estimates   bank.py       disputes, the dashboard
     stripe_side.py  the embedded Stripe, webhooks      processor.py  claim results as files; claims.py: what they say
     scenarios/      told by hand, and what was found   mutants/      planted bugs that must be caught
     year.py         a thousand clients for a year

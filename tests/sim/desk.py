@@ -4,6 +4,7 @@ What they were told is done is what the auditor writes down; a decision of their
 payer's, and the last one.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -60,7 +61,7 @@ class Desk:
         def act(ports: dict[str, Any]) -> str:
             decided = holds.decide(ports["store"], self.practice, word, self.world.clock)
             about = self.open_to.get(hold.result or hold.session_id)
-            if about is not None:
+            if about is not None and (choice is Choice.REJECTED or amount is not None):
                 client, claim, otherwise = about
                 owed = otherwise if amount is None else amount
                 if owed is not None:
@@ -72,7 +73,9 @@ class Desk:
 
     def clears_what_waited_for_a_bank(self) -> bool:
         """Release what was held only because a bank was deciding (PAY-13) -> whether there was any."""
-        over = [hold for hold in self._holds() if hold.reason in WAITS and hold.result not in self.open_to]
+        waiting = [hold for hold in self._holds() if hold.reason in WAITS]
+        of_claim = Counter(hold.claim_id for hold in waiting)  # of two answers, one would stand but for the bank
+        over = [hold for hold in waiting if hold.result not in self.open_to or of_claim[hold.claim_id] > 1]
         for hold in over:
             if not any(dispute.is_open for dispute in self._books(hold.client).disputes):
                 self.world.at(self.world.now, self._decides(hold, Choice.RELEASED, None))
