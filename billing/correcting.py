@@ -11,6 +11,7 @@ what is owed, not more.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 
 from billing.account import Books
@@ -28,7 +29,7 @@ from billing.payment import Attempt, AttemptKind, AttemptState, Part
 from billing.plan import InstalmentStatus, Plan, PlanStatus
 from billing.plan_progress import instalment_paid
 from billing.policy import Overpayment, Practice
-from billing.ports import Refused
+from billing.ports import Refused, Write
 from billing.refund import RefundCause, RefundState
 from billing.refunding import start_refund
 
@@ -423,3 +424,12 @@ def apply_credit(draft: Draft, *, told: bool = False) -> Cents:
             draft.fact(FactKind.CREDIT_APPLIED, paid, data, credit_applied(invoice.invoice_id, take))
             instalment_paid(draft, invoice.invoice_id)
     return used
+
+
+def use_credit(books: Books, practice: Practice, cause: str, now: datetime) -> tuple[Write, ...]:
+    """What lets the client's credit pay before anything else does, asked whenever money is about to be taken; ()
+    where there is none, or the practice sends such money back."""
+    if books.account.credit <= 0 or practice.policy.overpayment is not Overpayment.CREDIT:
+        return ()
+    draft = Draft(books, now, "system", cause)
+    return draft.writes() if apply_credit(draft) else ()

@@ -153,7 +153,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     FactKind.INVOICE_WRITTEN_OFF: ("send_email",),
     FactKind.DISPUTE_OPENED: ("send_email",),
     FactKind.DISPUTE_FUNDS_MOVED: (),
-    FactKind.DISPUTE_CLOSED: ("send_email",),
+    FactKind.DISPUTE_CLOSED: ("send_email", "issue_invoice"),
     WakeKind.CHARGE: ("charge_autopay",),
     WakeKind.REMIND: ("send_email",),
     WakeKind.PAST_DUE: ("issue_invoice",),

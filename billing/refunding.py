@@ -229,14 +229,23 @@ def _hear_of(draft: Draft, payment: Attempt, evidence: RefundEvidence, practice:
     settle_refund(draft, refund, evidence, practice)
 
 
+def _not_sent_back(books: Books, payment: Attempt) -> Cents:
+    """What a payment had too much, from the beginning or by a correction, and that no refund has taken."""
+    ours = (r for r in books.refunds if r.payment == payment.number and r.state is not RefundState.FAILED)
+    return max(0, payment.excess + payment.released - sum(r.out_of_credit for r in ours))
+
+
 def _made_at_stripe(draft: Draft, payment: Attempt, evidence: RefundEvidence) -> Refund:
-    """Book what somebody refunded without us: of the payment's invoices as far as they have it, then of the client's
-    credit; what neither has is given by the practice, in the name of the payment's first invoice."""
-    left, shares = evidence.amount, {}
+    """Book what somebody refunded without us: first what of this payment was the client's anyway and could not go back
+    (nobody gets the same cents twice), then of its invoices as far as they have it, then of other credit; what none has
+    is given by the practice, in the name of the payment's first invoice."""
+    credit = max(0, draft.books.account.credit)
+    was_theirs = min(evidence.amount, credit, _not_sent_back(draft.books, payment))
+    left, shares = evidence.amount - was_theirs, {}
     for invoice_id, has in draft.books.left_of(payment).items():
         shares[invoice_id] = min(left, has)
         left -= shares[invoice_id]
-    left -= min(left, max(0, draft.books.account.credit))
+    left -= min(left, credit - was_theirs)
     first = payment.parts[0].invoice_id
     shares[first] = shares.get(first, 0) + left
     parts = tuple(Part(invoice_id, share) for invoice_id, share in shares.items() if share)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from billing.account import Books
 from billing.autopay import NoCharge, no_charge, taken_back, why_not
+from billing.correcting import use_credit
 from billing.facts import Message, WakeKind
 from billing.ids import practice_key
 from billing.invoice import Invoice
@@ -62,7 +63,14 @@ def _of(books: Books, row: Invoice) -> Invoice:
 def _charge(
     store: Store, cards: CardGateway, practice: Practice, books: Books, invoice: Invoice, now: datetime
 ) -> None:
-    """Decide on what was just read, write the attempt, send it."""
+    """Decide on what was just read, write the attempt, send it. What the client has as credit pays first (INV-3)."""
+    used = (
+        use_credit(books, practice, invoice.invoice_id, now) if why_not(books, invoice, practice, now) is None else ()
+    )
+    if used:
+        store.commit(*used)
+        books = Books.expect(store, invoice.practice, invoice.client)
+        invoice = _of(books, invoice)
     obstacle = why_not(books, invoice, practice, now)
     if obstacle in (NoCharge.NOT_DUE, NoCharge.NOTHING_OPEN):
         return

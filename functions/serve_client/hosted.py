@@ -12,8 +12,11 @@ from datetime import datetime
 
 from billing import settling
 from billing.account import Books
+from billing.correcting import use_credit
+from billing.ids import practice_key
 from billing.invoice import Invoice
 from billing.payment import Attempt, Enrolment
+from billing.policy import Practice
 from billing.ports import CardGateway, Conflict, Refused, Store, TryAgain, Update, Write
 from functions.settle_payment.close import close_open_attempts
 
@@ -41,10 +44,24 @@ def start_payment(
     """
 
     def start(books: Books) -> tuple[Attempt, tuple[Write, ...]]:
-        free = close_open_attempts(store, cards, books, choice(books), now)
+        free = _after_credit(store, close_open_attempts(store, cards, books, choice(books), now), now)
         return settling.start_checkout(free, choice(free), enrolment, now)
 
     return _open(store, cards, practice, client, start, return_url, cancel_url)
+
+
+def _after_credit(store: Store, books: Books, now: datetime) -> Books:
+    """The account once its credit has paid what it can: nobody pays beside money that is theirs (INV-3)."""
+    account = books.account
+    if account.credit <= 0:
+        return books
+    practice = store.get(practice_key(account.practice))
+    assert isinstance(practice, Practice), f"no practice {account.practice}"
+    used = use_credit(books, practice, account.client, now)
+    if not used:
+        return books
+    store.commit(*used)
+    return Books.expect(store, account.practice, account.client)
 
 
 def start_setup(

@@ -345,6 +345,16 @@ def test_a_correction_after_a_refund() -> None:
     assert at.invoices[0].refunded == 0
 
 
+def test_a_correction_whose_refund_somebody_made_by_hand_is_not_paid_back_twice() -> None:
+    """INV-3, PAY-12: $40.00 were refunded in Stripe's dashboard, so Stripe refuses ours; what was theirs is taken."""
+    at, _ = corrected(books(*paid(invoice(6250, "inv_a"))), 2250)
+    at, _ = heard(at, RefundState.FAILED)
+    assert at.account.credit == 4000
+    at, entries_of_it = taken(at, RefundEvidence(RefundState.POSTED, stripe_id="re_9", amount=4000))
+    assert entries_of_it == {(Book.CREDIT, ""): 4000, (Book.REFUNDS, ""): 0, (Book.CLEARING, ""): -4000}
+    assert (at.account.credit, at.refunds[-1].parts, at.invoices[0].refunded) == (0, (), 0)
+
+
 def test_a_correction_during_a_plan() -> None:
     """docs/money.md, Corrected during a plan. PLAN-9."""
     at = books(invoice(6250, "inv_a"))

@@ -91,14 +91,14 @@ def wrong_with(books: Books, client: Client) -> Iterator[str]:
 
 def _credit_is_where_it_belongs(books: Books, client: Client) -> Iterator[str]:
     """INV-3: what was paid too much goes back to the card that paid, or stays with the practice, as it chose. What was
-    never at Stripe, and what a bank or card refused to take back, stays."""
+    never at Stripe, and what a bank, a card or Stripe itself refused to take back, stays, and staff are told."""
     credit = books.account.credit
     if client.keeps_credit:
         if any(refund.cause is RefundCause.CORRECTED for refund in books.refunds):
             yield "was sent money back that the practice wanted to keep as credit"
         return
     refused = sum(refund.amount for refund in client.back if refund.failed) + sum(
-        refund.amount for refund in books.refunds if refund.reason == "never_reached"
+        refund.amount for refund in books.refunds if refund.state is RefundState.FAILED and not refund.stripe_id
     )
     outside = client.did(Deed.OUTSIDE_PAYMENT).total()
     if credit > outside + refused and not client.disputes:

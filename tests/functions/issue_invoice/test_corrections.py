@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 from billing.account import Account
 from billing.claim import Adjustment, ClaimResult, ClaimStatus
 from billing.claim_state import ReceivedResult
+from billing.dispute import DisputeState
 from billing.ids import account_pk, facts_pk
 from billing.invariants import AccountRows, check_account
+from billing.invoice import Source
 from billing.invoice_lines import InvoiceLines
 from billing.plan import InstalmentStatus, PlanStatus
 from billing.policy import Overpayment
 from billing.ports import Insert
+from billing.session_billing import NewInvoice, issued, own_line
 from tests.billing.claim_examples import (
     COPAY,
     DEDUCTIBLE,
@@ -295,15 +298,57 @@ def test_inv_3_a_payment_on_its_way_is_never_kept_above_what_is_owed() -> None:
     sound(story)
 
 
-def test_pay_13_while_the_bank_decides_a_correction_waits_for_a_person() -> None:
+@pytest.mark.parametrize(("decided_as", "back", "owed"), [(DisputeState.WON, 4000, 0), (DisputeState.LOST, 0, 2250)])
+def test_pay_13_while_the_bank_decides_a_correction_waits_and_then_takes_effect(
+    decided_as: DisputeState, back: int, owed: int
+) -> None:
     story = billed()
     story.forward(hours=49)
-    story.cards.open_dispute(story.books.attempts[0].intent_id)
-    story.webhook("charge.dispute.created", intent=story.books.attempts[0].intent_id)
+    intent = story.books.attempts[0].intent_id
+    dispute = story.cards.open_dispute(intent)
+    story.webhook("charge.dispute.created", intent=intent)
     assert story.invoice.disputed
     arrive(story, REVERSAL_OF_IT, LESS)
     assert sorted(hold.reason for hold in story.holds) == ["needs_review", "needs_review"]
     assert story.invoice.total == 6250
+    sound(story)
+    story.cards.decide_dispute(dispute, decided_as)
+    story.webhook("charge.dispute.closed", intent=intent)
+    assert (story.invoice.total, story.holds, story.books.balance) == (2250, [], owed)
+    assert sum(r.amount for r in story.books.refunds) == back
+    sound(story)
+
+
+def by_hand(amount: int, story: Story) -> None:
+    """The practice bills Ana for something that no plan is asked about."""
+    line = own_line("", None, amount, "Missed appointment")
+    new = NewInvoice(
+        "ana", Source.BY_HAND, f"hand_{amount}", amount, story.now.date(), "dr_lee", (line,), "staff", "hand"
+    )
+    story.store.commit(*issued(new, practice(), story.now)[1])
+    story.settle()
+
+
+def test_inv_3_credit_pays_before_a_card_does() -> None:
+    """INV-3, `overpayment` credit: whatever the bill is for, and however it is paid."""
+    story = billed(overpayment=Overpayment.CREDIT)
+    story.forward(hours=49)
+    story.receive(REVERSAL_OF_IT)
+    by_hand(2000, story)
+    by_hand(9000, story)
+    story.forward(hours=49)
+    assert (story.books.account.credit, story.books.balance) == (0, 0)
+    assert story.taken == 6250 + 2000 + 9000 - 6250
+    sound(story)
+
+
+def test_inv_3_credit_pays_before_the_page_asks() -> None:
+    story = billed(BY_HAND, overpayment=Overpayment.CREDIT)
+    story.pay(story.invoice.invoice_id)
+    story.receive(REVERSAL_OF_IT)
+    by_hand(9000, story)
+    story.pay(next(i.invoice_id for i in story.books.invoices if i.payable))
+    assert (story.taken, story.books.account.credit, story.books.balance) == (9000, 0, 0)
     sound(story)
 
 
