@@ -17,10 +17,10 @@ from enum import StrEnum
 from billing.account import Books
 from billing.adjusting import asked_for_no_more
 from billing.draft import Draft
-from billing.dunning import back_to_reminders, past_due_from
+from billing.dunning import back_to_reminders, new_invoice, past_due_from
 from billing.explain import ExplainedLine
 from billing.facts import FactKind
-from billing.ids import invoice_id, refund_id
+from billing.ids import refund_id
 from billing.invoice import Invoice, Source
 from billing.invoice_lines import InvoiceLines, summing_to
 from billing.ledger import Book, Entry, corrected_down, credit_applied, invoice_issued
@@ -146,23 +146,19 @@ class _Change:
         draft = self.draft
         of_the_same = [i for i in draft.books.invoices if (i.source, i.source_id) == (like.source, like.source_id)]
         ordinal = 1 + max(i.ordinal for i in of_the_same)
-        blank = Invoice(
-            practice=like.practice,
-            client=like.client,
-            invoice_id=invoice_id(like.practice, like.client, like.source, like.source_id, ordinal),
-            version=1,
-            source=like.source,
-            source_id=like.source_id,
-            ordinal=ordinal,
-            amount=amount,
-            issued_at=draft.now,
+        self.issued = new_invoice(
+            self.practice,
+            like.client,
+            like.source,
+            like.source_id,
+            amount,
             service_date=like.service_date,
             provider=like.provider,
-            past_due_at=past_due_from(draft.now, self.practice),
+            now=draft.now,
+            ordinal=ordinal,
         )
-        self.issued = back_to_reminders(blank, self.practice, draft.now)
         draft.insert(self.issued)
-        self.entries[blank.invoice_id] = list(invoice_issued(blank.invoice_id, amount))
+        self.entries[self.issued.invoice_id] = list(invoice_issued(self.issued.invoice_id, amount))
 
     # ------------------------------------------------------------------------------------------------- owed less
 

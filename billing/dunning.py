@@ -1,14 +1,45 @@
 """Asking for what is owed, gently: reminders on fixed days after issue, and the day an invoice becomes past due
-(INV-8, INV-9). Pure dates from the anchor; nothing here knows what was sent.
+(INV-8, INV-9); and how an invoice begins, with both. Pure dates from the anchor; nothing here knows what was sent.
 """
 
 from dataclasses import replace
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
-from billing.invoice import Invoice
-from billing.money import STRIPE_MINIMUM
+from billing.ids import invoice_id
+from billing.invoice import Invoice, Source
+from billing.money import STRIPE_MINIMUM, Cents
 from billing.period import local_date, local_instant, morning
 from billing.policy import Practice
+
+
+def new_invoice(
+    practice: Practice,
+    client: str,
+    source: Source,
+    source_id: str,
+    amount: Cents,
+    *,
+    service_date: date,
+    provider: str,
+    now: datetime,
+    ordinal: int = 0,
+) -> Invoice:
+    """An invoice as it begins: named after what it is for, ageing from now (INV-8) and reminded of (INV-9)."""
+    blank = Invoice(
+        practice=practice.practice,
+        client=client,
+        invoice_id=invoice_id(practice.practice, client, source, source_id, ordinal),
+        version=1,
+        source=source,
+        source_id=source_id,
+        ordinal=ordinal,
+        amount=amount,
+        issued_at=now,
+        service_date=service_date,
+        provider=provider,
+        past_due_at=past_due_from(now, practice),
+    )
+    return back_to_reminders(blank, practice, now)
 
 
 def next_reminder(issued_at: datetime, practice: Practice, after: datetime) -> datetime | None:

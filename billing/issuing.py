@@ -13,13 +13,12 @@ from datetime import date, datetime, timedelta
 from billing.claim import ClaimResult, SubmittedClaim
 from billing.claim_file import ClaimFile, hold_id
 from billing.claim_state import ClaimState, Hold, ReceivedResult, Verdict
-from billing.correcting import Why, apply_credit, correct
+from billing.correcting import OTHERWISE, Why, apply_credit, correct
 from billing.draft import Draft, noted
-from billing.dunning import back_to_reminders, past_due_from
+from billing.dunning import new_invoice
 from billing.explain import ExplainedLine, explain
 from billing.facts import Fact, FactKind
 from billing.gates import OTHER_PAYER_PENDING, Now, Outcome, is_an_answer
-from billing.ids import invoice_id
 from billing.invoice import Invoice, Source
 from billing.invoice_lines import InvoiceLines, summing_to
 from billing.ledger import invoice_issued
@@ -176,27 +175,19 @@ class _Work:
         draft, submitted, practice = self.draft, self.file.submitted, self.file.practice
         assert draft is not None
         assert submitted is not None
-        blank = Invoice(
-            practice=practice.practice,
-            client=submitted.client_id,
-            invoice_id=invoice_id(practice.practice, submitted.client_id, Source.CLAIM, submitted.claim_id),
-            version=1,
-            source=Source.CLAIM,
-            source_id=submitted.claim_id,
-            ordinal=0,
-            amount=owed,
-            issued_at=self.now,
+        invoice = new_invoice(
+            practice,
+            submitted.client_id,
+            Source.CLAIM,
+            submitted.claim_id,
+            owed,
             service_date=first_service(answer, submitted),
             provider=submitted.provider_id,
-            past_due_at=past_due_from(self.now, practice),
+            now=self.now,
         )
-        invoice = back_to_reminders(blank, practice, self.now)
         draft.insert(invoice)
-        lines = summing_to(
-            explain(answer, submitted, self.standing.earlier_payers),
-            owed,
-            "Your practice looked into this and set your share.",
-        )
+        explained = explain(answer, submitted, self.standing.earlier_payers)
+        lines = summing_to(explained, owed, OTHERWISE[Why.RELEASED])
         draft.insert(InvoiceLines(invoice.practice, invoice.client, invoice.invoice_id, lines))
         data: dict[str, str | int] = {
             "invoice_id": invoice.invoice_id,

@@ -5,9 +5,8 @@ the second failure breaks it into one invoice (PLAN-7).
 from dataclasses import replace
 
 from billing.draft import Draft
-from billing.dunning import back_to_reminders, past_due_from
+from billing.dunning import new_invoice
 from billing.facts import FactKind
-from billing.ids import invoice_id
 from billing.invoice import Invoice, Source
 from billing.ledger import receivable_moved
 from billing.plan import BROKEN_AFTER_FAILED, Instalment, InstalmentStatus, Plan, PlanStatus
@@ -63,21 +62,17 @@ def _break_plan(draft: Draft, plan: Plan, practice: Practice) -> None:
     broken = replace(plan, status=PlanStatus.BROKEN, next_issue_at=None)
     draft.change(broken)
     draft.change(replace(draft.books.account, active_plan=""))
-    new = Invoice(
-        practice=plan.practice,
-        client=plan.client,
-        invoice_id=invoice_id(plan.practice, plan.client, Source.PLAN_REMAINDER, plan.plan_id),
-        version=1,
-        source=Source.PLAN_REMAINDER,
-        source_id=plan.plan_id,
-        ordinal=0,
-        amount=remainder,
-        issued_at=now,
+    new = new_invoice(
+        practice,
+        plan.client,
+        Source.PLAN_REMAINDER,
+        plan.plan_id,
+        remainder,
         service_date=now.date(),
         provider=draft.books.account.provider,
-        past_due_at=past_due_from(now, practice),
+        now=now,
     )
-    draft.insert(back_to_reminders(new, practice, now))
+    draft.insert(new)
     draft.fact(
         FactKind.PLAN_BROKEN,
         broken,

@@ -12,11 +12,10 @@ from typing import Final
 from billing.account import Books
 from billing.autopay import NoCharge
 from billing.draft import noted
-from billing.dunning import back_to_reminders, past_due_from
+from billing.dunning import back_to_reminders, new_invoice
 from billing.explain import OURS, Bucket, ExplainedLine, Reason
 from billing.facts import Fact, FactKind
 from billing.good_faith import far_above_estimate
-from billing.ids import invoice_id
 from billing.invoice import Invoice, Source
 from billing.invoice_lines import InvoiceLines
 from billing.ledger import invoice_issued
@@ -54,23 +53,17 @@ class NewInvoice:
 def issued(new: NewInvoice, practice: Practice, now: datetime) -> tuple[Invoice, tuple[Write, ...]]:
     """The invoice, with its explanation and its postings, as writes of a commit. It ages from now (INV-8) and is
     reminded of (INV-9)."""
-    blank = Invoice(
-        practice=practice.practice,
-        client=new.client,
-        invoice_id=invoice_id(practice.practice, new.client, new.source, new.source_id),
-        version=1,
-        source=new.source,
-        source_id=new.source_id,
-        ordinal=0,
-        amount=new.amount,
-        issued_at=now,
+    blank = new_invoice(
+        practice,
+        new.client,
+        new.source,
+        new.source_id,
+        new.amount,
         service_date=new.service_date,
         provider=new.provider,
-        past_due_at=past_due_from(now, practice),
-        good_faith_estimate=new.good_faith_estimate,
-        estimated=new.estimated,
+        now=now,
     )
-    invoice = back_to_reminders(blank, practice, now)
+    invoice = replace(blank, good_faith_estimate=new.good_faith_estimate, estimated=new.estimated)
     fact = Fact(
         practice=invoice.practice,
         client=invoice.client,

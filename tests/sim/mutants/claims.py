@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any
 from unittest.mock import patch
 
-from billing import issuing, standing
+from billing import dunning, issuing, standing
 from billing.claim import Group
 from billing.claim_file import ClaimFile
 from billing.ids import invoice_id
@@ -41,7 +41,7 @@ def each_result_is_billed_by_itself() -> Iterator[None]:
         if answer is None or not owed:
             return
         own = answer.result_key()
-        with patch.object(issuing, "invoice_id", lambda *parts: invoice_id(*map(str, parts[:3]), own)):
+        with patch.object(dunning, "invoice_id", lambda *parts: invoice_id(*map(str, parts[:3]), own)):
             real(work, answer, owed)
 
     with patch.object(issuing._Work, "_correct", by_itself):
@@ -60,7 +60,7 @@ def a_bill_per_delivery() -> Iterator[None]:
 
     with (
         patch.object(issuing, "_commit_of", forgetful),
-        patch.object(issuing, "invoice_id", lambda *_: f"inv_{next(drawn)}"),
+        patch.object(dunning, "invoice_id", lambda *_: f"inv_{next(drawn)}"),
     ):
         yield
 
