@@ -67,14 +67,31 @@ def decided(*adjustments: Adjustment, charged: int = 15000, **changes: Any) -> C
     return replace(result, **changes)
 
 
+def reversal_of(result: ClaimResult) -> ClaimResult:
+    """What takes it back: the exact negative (claims.md 4.5)."""
+    lines = tuple(
+        replace(
+            line,
+            charged=-line.charged,
+            paid=-line.paid,
+            adjustments=tuple(replace(a, amount=-a.amount) for a in line.adjustments),
+        )
+        for line in result.lines
+    )
+    return replace(
+        result,
+        status=ClaimStatus.REVERSAL,
+        raw_status="22",
+        supersedes=False,
+        charged=-result.charged,
+        paid=-result.paid,
+        stated_responsibility=0,
+        lines=lines,
+    )
+
+
 OWES_62_50 = decided(DISCOUNT, DEDUCTIBLE, COPAY)
-REVERSAL_OF_IT = decided(
-    *(replace(adjustment, amount=-adjustment.amount) for adjustment in (DISCOUNT, DEDUCTIBLE, COPAY)),
-    charged=-15000,
-    status=ClaimStatus.REVERSAL,
-    raw_status="22",
-    stated_responsibility=0,
-)
+REVERSAL_OF_IT = reversal_of(OWES_62_50)
 DUPLICATE_DENIAL = decided(Adjustment("OA", "18", 15000), payer_claim_id="2026000200")
 
 

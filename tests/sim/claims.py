@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from billing.claim import Adjustment, ClaimResult, ClaimStatus, SubmittedClaim
-from tests.billing.claim_examples import decided
+from tests.billing.claim_examples import decided, reversal_of
 from tests.sim.reckoning import Word
 
 PAYER = "87726"
@@ -55,28 +55,6 @@ def _result(claim: SubmittedClaim, owed: int, **changes: Any) -> ClaimResult:
     return replace(made, **{"lines": lines, **changes})
 
 
-def taken_back(result: ClaimResult) -> ClaimResult:
-    """Its reversal: the exact negative."""
-    lines = tuple(
-        replace(
-            line,
-            charged=-line.charged,
-            paid=-line.paid,
-            adjustments=tuple(replace(a, amount=-a.amount) for a in line.adjustments),
-        )
-        for line in result.lines
-    )
-    return replace(
-        result,
-        status=ClaimStatus.REVERSAL,
-        supersedes=False,
-        charged=-result.charged,
-        paid=-result.paid,
-        stated_responsibility=0,
-        lines=lines,
-    )
-
-
 SECOND = {"status": ClaimStatus.PROCESSED_SECONDARY, "payer_ids": (SECOND_PAYER,)}
 """How the second payer's answers look."""
 
@@ -95,7 +73,7 @@ def _chain(rng: Random, claim: SubmittedClaim, words: Words, letter: str, **of: 
         number = f"{letter}{claim.claim_id}" + ("" if keeps_number else f"-{place}")
         replaces = live is not None and owed is not None and not keeps_number and rng.random() < 0.3
         if live is not None and not replaces:
-            results.append(taken_back(live))
+            results.append(reversal_of(live))
         if owed is None:
             live = None
             continue
@@ -170,7 +148,7 @@ def _corrected(rng: Random, claim: SubmittedClaim, owed: int) -> Story:
 def _reversed_in_other_amounts(_rng: Random, claim: SubmittedClaim, owed: int) -> Story:
     """A reversal that is not exactly minus what was decided takes nothing back (it waits for a person)."""
     first = _result(claim, owed)
-    return Story(claim, (first, taken_back(_result(claim, owed + 1))), (owed,))
+    return Story(claim, (first, reversal_of(_result(claim, owed + 1))), (owed,))
 
 
 Teller = Callable[[Random, SubmittedClaim, int], Story]

@@ -30,6 +30,7 @@ from tests.billing.claim_examples import (
     SUBMITTED,
     SUBMITTED_WITH_SECONDARY,
     decided,
+    reversal_of,
 )
 from tests.billing.examples import BY_HAND, ENROLLED, practice
 from tests.fakes.story import Story, visa_details
@@ -45,21 +46,6 @@ SECONDARY = replace(
     payer_ids=("77777",),
     payer_claim_id="S-1",
 )
-
-
-def reversal_of(result: ClaimResult) -> ClaimResult:
-    """The exact negative."""
-    lines = tuple(
-        replace(
-            line,
-            charged=-line.charged,
-            paid=-line.paid,
-            adjustments=tuple(replace(a, amount=-a.amount) for a in line.adjustments),
-        )
-        for line in result.lines
-    )
-    back = replace(result, status=ClaimStatus.REVERSAL, raw_status="22", lines=lines, stated_responsibility=0)
-    return replace(back, charged=-result.charged, paid=-result.paid, original_payer_claim_id="")
 
 
 def billed(account: Account = ENROLLED, **policy: object) -> Story:

@@ -21,7 +21,8 @@ from functions.serve_client import flow as pay_page
 from functions.serve_client.hosted import start_payment
 from functions.serve_practice import holds
 from functions.serve_practice.flow import change_policies
-from tests.sim.claims import SECOND, SECOND_PAYER, taken_back
+from tests.billing.claim_examples import reversal_of
+from tests.sim.claims import SECOND, SECOND_PAYER
 from tests.sim.scenarios.stage import Stage, result
 from tests.sim.workload import PRACTICE
 
@@ -195,7 +196,7 @@ def test_what_a_decision_replaced_stays_replaced_when_that_decision_is_taken_bac
     replacing = result(
         "claim_1", 40_00, payer_claim_id="P-2", supersedes=True, original_payer_claim_id="P-claim_1"
     )  # fmt: skip
-    for arrived in (replacing, taken_back(replacing)):
+    for arrived in (replacing, reversal_of(replacing)):
         stage.arrives(arrived)
         stage.forward(days=1)
     assert stage.invoice("client_of_a_plan_that_wavers", first.invoice_id).status is Status.VOID
@@ -217,7 +218,7 @@ def test_what_the_second_payer_took_back_is_not_owed_until_it_has_decided_again(
     stage.arrives(second)
     stage.forward(hours=1)
     assert stage.books("client_with_two_plans").balance == 20_00
-    stage.arrives(taken_back(second))
+    stage.arrives(reversal_of(second))
     stage.forward(days=10)
     assert stage.taken("client_with_two_plans") == []
     assert stage.books("client_with_two_plans").balance == 0
@@ -237,7 +238,7 @@ def test_a_reversal_that_waited_for_a_bank_can_be_released_when_the_bank_has_dec
     charge = stage.world.stripe.intents_of(PRACTICE, person.client)[0]["latest_charge"]
     dispute = stage.does("bank", lambda _ports: stage.world.stripe.embedded.open_dispute(charge)["id"])
     stage.forward(minutes=1)
-    stage.arrives(taken_back(result("claim_1", 62_50)))
+    stage.arrives(reversal_of(result("claim_1", 62_50)))
     stage.forward(minutes=1)
     (held,) = stage.world.store.partition(holds_pk(PRACTICE), "HOLD#")
     assert isinstance(held, Hold)
@@ -259,7 +260,7 @@ def test_a_bill_that_grew_after_a_decline_has_tries_of_its_own() -> None:
     person.card_becomes("insufficient_funds")
     stage.forward(hours=50)
     assert len(stage.tried("client_whose_bill_grew")) == 1
-    stage.arrives(taken_back(result("claim_1", 62_50)))
+    stage.arrives(reversal_of(result("claim_1", 62_50)))
     stage.arrives(result("claim_1", 80_00, payer_claim_id="P-2"))
     stage.forward(hours=1)
     stage.forward(days=20)
