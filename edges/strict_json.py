@@ -3,7 +3,7 @@ reader would let pass beyond that is refused, because the sender's next reader m
 """
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 
@@ -19,7 +19,7 @@ class _Malformed(ValueError):
 def loads(body: bytes, *, decimal: bool = False) -> object:
     """The value that a body holds; with `decimal`, fractions as they are written and not as a binary float. Raises
     NotJson, whatever the bytes are."""
-    fraction = Decimal if decimal else None
+    fraction = _decimal if decimal else None
     try:
         text = body.decode("utf-8-sig")
         return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=fraction)
@@ -42,6 +42,14 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise _Malformed("an object names a field twice")
     return found
+
+
+def _decimal(text: str) -> Decimal:
+    """The number as it is written. An exponent of twenty digits is JSON, and more than a Decimal can hold."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise _Malformed("a number is out of all proportion") from None
 
 
 def _no_constant(_name: str) -> object:

@@ -49,6 +49,8 @@ def parse_batch(
     body = strict_json.loads(text, decimal=True)
     if not isinstance(body, dict):
         raise NotAClaimResult([{"loc": "body", "msg": "must be a claim result or an object with results"}])
+    if "resourceType" in body:
+        raise NotAClaimResult([{"loc": "resourceType", "msg": "is FHIR's: send it as application/fhir+json"}])
     if "transactions" in body:
         if not isinstance(body["transactions"], list) or not body["transactions"]:
             raise NotAClaimResult([{"loc": "transactions", "msg": "must be a list of the payments of an 835 report"}])

@@ -12,29 +12,29 @@ allowed amount leaves of the charge, and the gates hold whatever then does not r
 | `submitted` less `eligible`, or `discount` | CO-45 |
 | `priorpayerpaid` | OA-23, and the claim was processed as secondary |
 | `memberliability` | what the patient share must equal, as CLP05 in an 835 |
+| `paidtopatient` | PR-100: the provider has not got it |
+| any of these said twice, in line and total or as word and reason | the same amount, or it is held |
 | `paidbypatient` | nothing: money that was paid is no debt |
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from billing.claim import Adjustment, ClaimResult, ClaimStatus, ServiceLine
 from edges import strict_json
 from edges.formats.claim_json import FieldError, NotAClaimResult, field_errors
-from edges.formats.fhir_figures import Figures
+from edges.formats.fhir_figures import Figures, contradicted_by
+from edges.formats.fhir_names import Known, claim_id, is_replaced, known_of, original, payer_claim_id, payer_ids
 from edges.formats.rejected import Rejected
-from edges.formats.x12_values import identifier_or_blank, is_identifier, name
+from edges.formats.x12_values import is_identifier, name
 from edges.inbound.fhir import Decision, Item
 
 READ: Final = ("ExplanationOfBenefit", "ClaimResponse")
 MOST_RESULTS: Final = 500
-REPLACES: Final = frozenset({"prior", "replaces"})
-REPLACED: Final = frozenset({"replacedby"})
-"""Relationships of `related`: HL7's `prior`, its document codes' `replaces`, CARIN's `replacedby`."""
 _BY_PRECEDENCE: Final = {
     1: ClaimStatus.PROCESSED_PRIMARY,
     2: ClaimStatus.PROCESSED_SECONDARY,
@@ -52,48 +52,55 @@ def parse(text: bytes) -> tuple[ClaimResult | Rejected, ...]:
     if not isinstance(body, dict):
         raise _refused("body", "must be a FHIR resource")
     if body.get("resourceType") != "Bundle":
-        return (_read(body),)
+        return (_read(body, {}),)
     entries = body.get("entry")
     if not isinstance(entries, list):
         raise _refused("entry", "must be a list of entries with claim results")
-    resources = [entry.get("resource") for entry in entries if isinstance(entry, dict)]
+    known = known_of([entry for entry in entries if isinstance(entry, dict)])
+    resources = [entry.get("resource") for entry in entries if isinstance(entry, dict) and not _deletes(entry)]
     decisions = [one for one in resources if isinstance(one, dict) and one.get("resourceType") in READ]
     if not 1 <= len(decisions) <= MOST_RESULTS:
         raise _refused("entry", f"must hold 1 to {MOST_RESULTS} of {' and '.join(READ)}")
-    return tuple(_read_or_reject(one) for one in decisions)
+    return tuple(_read_or_reject(one, known) for one in decisions)
+
+
+def _deletes(entry: Mapping[str, Any]) -> bool:
+    request = entry.get("request")
+    return isinstance(request, dict) and request.get("method") == "DELETE"
 
 
 def _refused(loc: str, msg: str) -> NotAClaimResult:
     return NotAClaimResult([FieldError(loc=loc, msg=msg)])
 
 
-def _read_or_reject(resource: object) -> ClaimResult | Rejected:
+def _read_or_reject(resource: object, known: Known) -> ClaimResult | Rejected:
     try:
-        return _read(resource)
+        return _read(resource, known)
     except NotAClaimResult as refused:
         return Rejected("", "", tuple(f"{error['loc']}: {error['msg']}" for error in refused.errors))
 
 
-def _read(resource: object) -> ClaimResult:
-    """One decision. Raises NotAClaimResult."""
+def _read(resource: object, known: Known) -> ClaimResult:
+    """One decision, with what came in the same Bundle. Raises NotAClaimResult."""
     try:
         given = Decision.model_validate(resource)
     except ValidationError as error:
         raise NotAClaimResult(field_errors(error)) from None
-    claim_id = (given.claim if given.kind == "ExplanationOfBenefit" else given.request).named
-    if not is_identifier(claim_id, 38):
+    about = claim_id(given, known)
+    if not about:
         field = "claim" if given.kind == "ExplanationOfBenefit" else "request"
         raise _refused(field, "must name the claim by the id it was submitted with, as identifier or reference")
     whole = Figures.of([*given.total, *given.adjudication], "total")
     lines = [Figures.of(item.adjudication, f"item.{n}") for n, item in enumerate(given.item)]
-    status, original = _status(given, whole, lines), _original(given)
+    lines += [Figures.of(item.adjudication, f"addItem.{n}") for n, item in enumerate(given.added)]
+    status, replaced = _status(given, whole, lines), original(given)
     currencies = {c for figures in (whole, *lines) for c in figures.currencies}
     if len(currencies) > 1:
         raise _refused("body", "amounts are in several currencies")
     result = ClaimResult(
-        claim_id=claim_id,
-        payer_claim_id=_payer_claim_id(given),
-        payer_ids=_payer_ids(given),
+        claim_id=about,
+        payer_claim_id=payer_claim_id(given),
+        payer_ids=payer_ids(given, known),
         payer_name=name(given.insurer.display),
         status=status,
         raw_status=f"{given.status} {given.use} {given.outcome or ''}".strip(),
@@ -104,12 +111,12 @@ def _read(resource: object) -> ClaimResult:
         stated_responsibility=whole.cents("memberliability"),
         adjustments=(),
         lines=(),
-        original_payer_claim_id=original,
+        original_payer_claim_id=replaced,
         test=any(one.code == "HTEST" for one in given.meta.security),
         ordinal=0,
-        supersedes=bool(original) and status is not ClaimStatus.REVERSAL,
+        supersedes=bool(replaced) and status is not ClaimStatus.REVERSAL,
     )
-    result = _with_money(result, given.item, lines, whole)
+    result = _with_money(result, [*given.item, *given.added], lines, whole)
     return _negated(result) if given.status in ("cancelled", "entered-in-error") else result
 
 
@@ -118,27 +125,31 @@ def _read(resource: object) -> ClaimResult:
 
 def _with_money(result: ClaimResult, items: Sequence[Item], lines: list[Figures], whole: Figures) -> ClaimResult:
     """The decision's money, by line where every line tells its own, else as one adjustment of the whole claim."""
-    liabilities = [one.cents("memberliability") for one in lines]
+    stated = result.stated_responsibility
     if not _by_line(lines):
-        return replace(
-            result,
-            adjustments=whole.adjustments(result.stated_responsibility),
-            lines=(),
-        )
+        told = replace(result, adjustments=whole.adjustments(stated))
+        return _with_stated(told, stated, contradicted_by(whole, told.adjustments))
+    liabilities = [one.cents("memberliability") for one in lines]
     read = tuple(
-        _line(item, figures, liability if liability is not None else _only(result.stated_responsibility, lines))
+        _line(item, figures, liability if liability is not None else _only(stated, lines))
         for item, figures, liability in zip(items, lines, liabilities, strict=True)
     )
-    stated = result.stated_responsibility
     if stated is None and all(one is not None for one in liabilities):
         stated = sum(one for one in liabilities if one is not None)
-    return replace(
+    told = replace(
         result,
         lines=read,
-        stated_responsibility=stated,
         charged=sum(line.charged for line in read) if whole.cents("submitted") is None else result.charged,
         paid=sum(line.paid for line in read) if whole.paid is None else result.paid,
     )
+    each = (contradicted_by(one, line.adjustments) for one, line in zip(lines, read, strict=True))
+    apart = contradicted_by(whole, told.all_adjustments)
+    return _with_stated(told, stated, apart or next((cents for cents in each if cents), 0))
+
+
+def _with_stated(result: ClaimResult, stated: int | None, apart: int) -> ClaimResult:
+    """What the share must equal. Where two places say it differently, by `apart` cents, no share equals both."""
+    return replace(result, stated_responsibility=result.patient_responsibility + apart if apart else stated)
 
 
 def _by_line(lines: Sequence[Figures]) -> bool:
@@ -195,7 +206,7 @@ def _status(given: Decision, whole: Figures, lines: Sequence[Figures]) -> ClaimS
         return ClaimStatus.PREDETERMINATION
     if given.status in ("cancelled", "entered-in-error"):
         return ClaimStatus.REVERSAL
-    if given.status != "active" or given.outcome != "complete" or _is_replaced(given):
+    if given.status != "active" or given.outcome != "complete" or is_replaced(given):
         return ClaimStatus.UNKNOWN
     if not whole.is_complete and not _by_line(lines):
         return ClaimStatus.UNKNOWN
@@ -203,38 +214,6 @@ def _status(given: Decision, whole: Figures, lines: Sequence[Figures]) -> ClaimS
         return _BY_PRECEDENCE.get(given.precedence, ClaimStatus.PROCESSED_TERTIARY)
     another_paid = any(one.cents("priorpayerpaid") for one in (whole, *lines))
     return ClaimStatus.PROCESSED_SECONDARY if another_paid else ClaimStatus.PROCESSED_PRIMARY
-
-
-def _payer_claim_id(given: Decision) -> str:
-    """The payer's own id of the claim: identifier type `uc` (unique claim id), else the first there is."""
-    known = sorted(given.identifier, key=lambda one: "uc" not in one.type.codes())
-    return next((one.value.strip() for one in known if is_identifier(one.value.strip(), 50)), "")
-
-
-def _payer_ids(given: Decision) -> tuple[str, ...]:
-    """What the payer is called: the insurer's identifier, also that of a contained one, and the end of its address."""
-    insurer = given.insurer
-    if insurer.reference.startswith("#"):
-        there = [one for one in given.contained if one.get("id") == insurer.reference[1:]]
-        identifiers = there[0].get("identifier") if there else None
-        first = identifiers[0] if isinstance(identifiers, list) and identifiers else None
-        value = first.get("value") if isinstance(first, dict) else None
-        called = [value] if isinstance(value, str) else []
-    else:
-        called = [insurer.identifier.value, insurer.reference.rpartition("/")[2]]
-    ids = [identifier_or_blank(one, 80) for one in called]
-    return tuple(dict.fromkeys(one for one in ids if one))
-
-
-def _original(given: Decision) -> str:
-    """The payer's id of the decision that this one replaces, or "" where it replaces none, or none that is named."""
-    named = (identifier_or_blank(one.named, 50) for one in given.related if REPLACES & set(one.relationship.codes()))
-    return next((one for one in named if one), "")
-
-
-def _is_replaced(given: Decision) -> bool:
-    """Whether the payer says that another decision stands in place of this one."""
-    return any(REPLACED & set(one.relationship.codes()) for one in given.related)
 
 
 def _day(text: str | None) -> date | None:

@@ -11,12 +11,13 @@ from edges.inbound.fhir import Adjudication, Money, Total
 
 GROUPS: Final = "/claim-adjustment-group-codes"
 REASONS: Final = "/claim-adjustment-reason-codes"
-ADJUDICATION: Final = ("/CodeSystem/adjudication", "/CodeSystem/C4BBAdjudication", "")
+ADJUDICATION: Final = ("hl7.org/CodeSystem/adjudication", "hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudication", "")
 """The code systems whose words are figures of money: HL7's own, CARIN's, and none at all, as HL7's examples have it."""
 UNPROVEN: Final = "NONE"
 """The group of an amount that nobody says who bears: unknown to the gates, so the result is held."""
 PATIENT: Final = (("deductible", "1"), ("coinsurance", "2"), ("copay", "3"))
 _LARGEST: Final = Decimal(10**10)
+_CENT: Final = Decimal("0.01")
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Figures:
             if isinstance(one, Adjudication) and "adjustmentreason" in one.category.codes():
                 reasons += _adjustments(one, amount)
                 continue
-            for word in {code for system in ADJUDICATION for code in one.category.codes(system)}:
+            for word in set(one.category.codes(*ADJUDICATION)):
                 if amounts.setdefault(word, amount) != amount:
                     ambiguous.add(word)
         return cls(amounts, tuple(reasons), frozenset(ambiguous), frozenset(currencies))
@@ -54,9 +55,14 @@ class Figures:
 
     @property
     def paid(self) -> int | None:
-        """What the payer pays of it, to whomever."""
+        """What the payer pays of it to the provider: all of the benefit that the patient did not get."""
         benefit = self.cents("benefit")
-        return benefit if benefit is not None else self.cents("paidtoprovider")
+        return self.cents("paidtoprovider") if benefit is None else benefit - self.to_patient
+
+    @property
+    def to_patient(self) -> int:
+        """What the payer paid to the patient, who passes it on."""
+        return self.cents("paidtopatient") or 0
 
     @property
     def is_complete(self) -> bool:
@@ -70,9 +76,10 @@ class Figures:
             return self.reasons if any(one.group == Group.OA for one in self.reasons) else self.reasons + prior
         shares = tuple(a for word, code in PATIENT for a in self._named(Group.PR, code, word))
         share = sum(one.amount for one in shares)
+        passed_on = self._named(Group.PR, "100", "paidtopatient")
         uncovered = self.cents("noncovered") or 0
         rest = prior + self._uncovered(uncovered, share, liability)
-        return self._discount(share, uncovered, sum(one.amount for one in prior)) + shares + rest
+        return self._discount(share, uncovered, sum(one.amount for one in prior)) + shares + passed_on + rest
 
     def _named(self, group: Group, code: str, word: str) -> tuple[Adjustment, ...]:
         amount = self.cents(word)
@@ -97,9 +104,20 @@ class Figures:
         if charged is None or allowed is None:
             return self._named(Group.CO, "45", "discount")
         discount = charged - allowed
-        if uncovered and paid is not None and allowed - share - prior == paid:
+        if uncovered and paid is not None and allowed - share - prior == paid + self.to_patient:
             discount -= uncovered
         return (Adjustment(Group.CO, "45", discount),) if discount else ()
+
+
+def contradicted_by(figures: Figures, adjustments: Sequence[Adjustment]) -> int:
+    """By how many cents a word about the patient's share is another amount than `adjustments`, read of the same
+    services, have for it; 0 where none is."""
+    for word, code in PATIENT:
+        said = figures.cents(word)
+        read = sum(one.amount for one in adjustments if (one.group, one.code) == (Group.PR, code))
+        if said is not None and said != read:
+            return said - read
+    return 0
 
 
 def _adjustments(one: Adjudication, amount: int) -> Iterator[Adjustment]:
@@ -119,7 +137,7 @@ def _cents(money: Money, where: str) -> int:
     assert value is not None, "asked for only where it is there"
     if not -_LARGEST < value < _LARGEST:
         raise NotAClaimResult([FieldError(loc=where, msg="has an amount that cannot be one")])
-    scaled = Decimal(value).scaleb(2)
-    if scaled != scaled.to_integral_value():
+    exact = Decimal(value).quantize(_CENT)
+    if exact != value:  # compared exactly, however many digits there are
         raise NotAClaimResult([FieldError(loc=where, msg="has an amount finer than a cent")])
-    return int(scaled)
+    return int(exact.scaleb(2))

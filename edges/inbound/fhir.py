@@ -37,9 +37,14 @@ class Concept(_Part):
 
     coding: Annotated[list[Coding], Field(max_length=50)] = Field(default_factory=list)
 
-    def codes(self, system: str = "") -> list[str]:
-        """Its codes, or only those of systems whose address ends so."""
-        return [one.code for one in self.coding if one.code and one.system.endswith(system)]
+    def codes(self, *systems: str) -> list[str]:
+        """Its codes, or only those of systems whose address ends so; "" is a code that names no system."""
+        named = [one for one in self.coding if one.code]
+        return [one.code for one in named if not systems or any(_is_of(one.system, system) for system in systems)]
+
+
+def _is_of(system: str, ending: str) -> bool:
+    return system.endswith(ending) if ending else not system
 
 
 class Money(_Part):
@@ -66,7 +71,12 @@ class Reference(_Part):
     @property
     def named(self) -> str:
         """What it is called: its identifier, else the last part of its address."""
-        return self.identifier.value.strip() or self.reference.rpartition("/")[2].strip()
+        return self.identifier.value.strip() or self.address.rpartition("/")[2]
+
+    @property
+    def address(self) -> str:
+        """Where it lies, whatever its version."""
+        return self.reference.partition("/_history/")[0].strip()
 
 
 class Adjudication(_Part):
@@ -99,6 +109,13 @@ class Total(_Part):
 
     category: Concept
     amount: Money
+
+
+class SupportingInfo(_Part):
+    """What else the claim said; CARIN's `patientaccountnumber` is the id that the provider submitted it with."""
+
+    category: Concept = Concept()
+    text: Annotated[object, Field(alias="valueString")] = ""
 
 
 class Related(_Part):
@@ -137,5 +154,7 @@ class Decision(_Part):
     precedence: Annotated[int | None, Field(ge=1, le=99)] = None
     related: Annotated[list[Related], Field(max_length=50)] = Field(default_factory=list)
     item: Annotated[list[Item], Field(max_length=MOST_ITEMS)] = Field(default_factory=list)
+    added: Annotated[list[Item], Field(max_length=MOST_ITEMS, alias="addItem")] = Field(default_factory=list)
+    supporting: Annotated[list[SupportingInfo], Field(alias="supportingInfo")] = Field(default_factory=list)
     adjudication: Annotated[list[Adjudication], Field(max_length=MOST_ADJUDICATIONS)] = Field(default_factory=list)
     total: Annotated[list[Total], Field(max_length=MOST_ADJUDICATIONS)] = Field(default_factory=list)

@@ -16,8 +16,8 @@ def check(content_type: str, body: bytes) -> str:
     if kind not in (X12, JSON, FHIR):
         raise BadInput(415, f"Send {JSON}, {FHIR}, or an 835 as {X12}.")
     if len(body) > MAX_BODY_BYTES:
-        detail = f"The body is larger than {MAX_BODY_BYTES:,} bytes. Upload it: POST /v1/claim-results/uploads."
-        raise BadInput(413, detail)
+        instead = "Upload it: POST /v1/claim-results/uploads." if kind == X12 else "Send it in parts."
+        raise BadInput(413, f"The body is larger than {MAX_BODY_BYTES:,} bytes. {instead}")
     if kind == X12:
         _check_835(body)
     else:

@@ -139,10 +139,24 @@ def test_fhir_that_is_no_decision_about_a_claim_is_422_and_no_json_is_400(api: A
     assert_problem(post(api, b"{", kind="application/fhir+json"), 400)
 
 
+def test_fhir_that_is_called_json_is_told_what_to_call_it(api: Api) -> None:
+    reply = post(api, b'{"resourceType": "ExplanationOfBenefit", "status": "active"}', kind="application/json")
+    assert_problem(reply, 422)
+    assert reply.body["errors"] == [{"loc": "resourceType", "msg": "is FHIR's: send it as application/fhir+json"}]
+
+
 def test_an_835_may_be_up_to_4_mb(api: Api) -> None:
     room = 4_000_000 - len(ERA)
     assert post(api, ERA + b"\n" * room).status == 202
-    assert_problem(post(api, ERA + b"\n" * (room + 1)), 413)
+    reply = post(api, ERA + b"\n" * (room + 1))
+    assert_problem(reply, 413)
+    assert "uploads" in reply.body["detail"]
+
+
+def test_json_that_is_too_large_is_not_sent_to_where_it_is_too_large_again(api: Api) -> None:
+    reply = post(api, b"[" + b" " * 4_000_000, kind="application/fhir+json")
+    assert_problem(reply, 413)
+    assert "uploads" not in reply.body["detail"]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
