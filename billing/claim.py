@@ -186,7 +186,8 @@ class SubmittedLine:
 
 @dataclass(frozen=True)
 class SubmittedClaim:
-    """A claim as it was sent to a payer: what a claim result is held against. `secondary_payer_id` may be ""."""
+    """A claim as it was sent to a payer: what a claim result is held against. `secondary_payer_id` and
+    `tertiary_payer_id` may be ""; the third is there only where the second is."""
 
     claim_id: str
     client_id: str
@@ -198,6 +199,12 @@ class SubmittedClaim:
     secondary_payer_id: str
     lines: tuple[SubmittedLine, ...]
     currency: str = "usd"
+    tertiary_payer_id: str = ""
+
+    @property
+    def payers(self) -> tuple[str, ...]:
+        """The chain of payers on file, in the order they are to answer (LAW-4)."""
+        return tuple(filter(None, (self.payer_id, self.secondary_payer_id, self.tertiary_payer_id)))
 
 
 def _in_order(adjustments: tuple[Adjustment, ...]) -> list[tuple[str, str, int]]:

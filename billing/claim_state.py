@@ -87,7 +87,8 @@ class Verdict:
 class ClaimState:
     """The verdicts on a claim's results, in the order they were given.
 
-    `pending_until`: when waiting for another payer ends (LAW-4); `waited`: it has ended · `decisions`: what people
+    `awaited`: the place in the chain of the payer that is to answer next, 0 where none is; `pending_until`: when
+    waiting for it ends (LAW-4); `waited_for`: the place of the one for which it has ended · `decisions`: what people
     decided about results that were held · `answer`: the result that decides, "" while none does · `invoices`: what
     bills the claim, an estimate first, supplements last · `billed`: the patient's share that was billed last, in
     cents · `of_programme`: an employee-assistance programme is to pay for a session of it (INV-5).
@@ -101,7 +102,8 @@ class ClaimState:
     client: str = ""
     verdicts: tuple[Verdict, ...] = ()
     pending_until: datetime | None = None
-    waited: bool = False
+    awaited: int = 0
+    waited_for: int = 0
     decisions: tuple[Decision, ...] = ()
     answer: str = ""
     invoices: tuple[str, ...] = ()

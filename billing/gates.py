@@ -144,10 +144,9 @@ def _is_not_what_was_submitted(case: Case) -> bool:
     result, submitted = case.result, case.submitted
     assert submitted is not None, "unmatched_claim is asked before charge_differs"
     charged = -result.charged if result.status is ClaimStatus.REVERSAL else result.charged
-    payers = {submitted.payer_id, submitted.secondary_payer_id} - {""}
     return (
         charged != submitted.charged
-        or payers.isdisjoint(result.payer_ids)
+        or set(submitted.payers).isdisjoint(result.payer_ids)
         or result.currency.lower() != submitted.currency.lower()
     )
 

@@ -86,9 +86,9 @@ def _commit_of(file: ClaimFile, trigger: Trigger, held_back: Sequence[str], now:
         Seen(r.result, by_result.get(r.result.result_key()), _contradicts_its_payment(r, file)) for r in file.results
     ]
     policy = file.practice.policy
-    waited = before.waited or trigger.waited
+    waited_for = before.awaited if trigger.waited else before.waited_for
     of_programme, answered = before.of_programme, bool(before.answer)
-    rules = Rules(policy.accept_test_files, policy.bill_reviewable, waited, held_back, of_programme, answered)
+    rules = Rules(policy.accept_test_files, policy.bill_reviewable, waited_for, held_back, of_programme, answered)
     standing = stand(seen, file.submitted, rules)
     work = _Work(file, trigger, before, standing, by_result, now)
     work.post()
@@ -97,8 +97,9 @@ def _commit_of(file: ClaimFile, trigger: Trigger, held_back: Sequence[str], now:
         client=file.submitted.client_id if file.submitted else "",
         verdicts=tuple(work.verdict(judged) for judged in standing.judged),
         decisions=decisions,
-        waited=waited and any(judged.reason == OTHER_PAYER_PENDING for judged in standing.judged),
-        pending_until=(before.pending_until or now + WAIT_FOR_OTHER_PAYER) if standing.pending else None,
+        awaited=standing.awaited,
+        pending_until=_until(before, standing, now),
+        waited_for=waited_for if any(judged.reason == OTHER_PAYER_PENDING for judged in standing.judged) else 0,
         answer=standing.answer.result_key() if standing.answer else before.answer if standing.owed is None else "",
         invoices=work.invoices,
         billed=before.billed if standing.owed is None else standing.owed,
@@ -112,6 +113,14 @@ def _commit_of(file: ClaimFile, trigger: Trigger, held_back: Sequence[str], now:
         *(work.draft.writes() if work.draft else ()),
         *(Insert(fact) for fact in work.facts(after)),
     )
+
+
+def _until(before: ClaimState, standing: Standing, now: datetime) -> datetime | None:
+    """When waiting for another payer ends; each payer of the chain has the whole time (LAW-4)."""
+    if not standing.awaited:
+        return None
+    same = standing.awaited == before.awaited
+    return before.pending_until if same and before.pending_until else now + WAIT_FOR_OTHER_PAYER
 
 
 def _with_few_new(file: ClaimFile, before: ClaimState, trigger: Trigger) -> ClaimFile:

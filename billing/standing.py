@@ -94,13 +94,14 @@ class Judged:
 @dataclass(frozen=True)
 class Standing:
     """The whole claim. `judged`: every result, in the order given · `answer`: the result that decides, None where none
-    does · `owed`: the patient's share in cents, None where nobody can say yet · `pending`: another payer is to answer ·
-    `settled`: nothing is owed and nothing can follow (INV-1)."""
+    does · `owed`: the patient's share in cents, None where nobody can say yet · `awaited`: the place in the chain of
+    the payer that is to answer next, 0 where none is or its time is over · `settled`: nothing is owed and nothing can
+    follow (INV-1)."""
 
     judged: tuple[Judged, ...]
     answer: ClaimResult | None
     owed: Cents | None
-    pending: bool
+    awaited: int
     settled: bool
 
     @property
@@ -112,14 +113,15 @@ class Standing:
 
 @dataclass(frozen=True)
 class Rules:
-    """What else the judgement depends on. `waited`: the time for another payer's answer is over (LAW-4) ·
-    `held_back`: results that cannot take effect now, whatever the gates say · `of_programme`: an employee-assistance
-    programme is to pay, so a share that is left to the client waits for a person (INV-5) · `answered`: a payer's answer
-    was billed before; where it stands no more and another payer is to decide, nothing is owed until then."""
+    """What else the judgement depends on. `waited_for`: the place in the chain of the payer whose time to answer is
+    over (LAW-4), 0 while none's is · `held_back`: results that cannot take effect now, whatever the gates say ·
+    `of_programme`: an employee-assistance programme is to pay, so a share that is left to the client waits for a person
+    (INV-5) · `answered`: a payer's answer was billed before; where it stands no more and another payer is to decide,
+    nothing is owed until then."""
 
     accept_test_files: bool = False
     bill_reviewable: bool = False
-    waited: bool = False
+    waited_for: int = 0
     held_back: Collection[str] = ()
     of_programme: bool = False
     answered: bool = False
@@ -148,20 +150,21 @@ def stand(seen: Sequence[Seen], submitted: SubmittedClaim | None, rules: Rules) 
     displaced = _displaced(live, submitted)
     parts |= {one.key: Judged(one.result, Part.TAKEN_BACK) for one in displaced}
     live = [one for one in live if one not in displaced]
-    waits = _another_payer_is_pending(live, submitted)
-    if waits:
-        part, reason = (Part.HELD, OTHER_PAYER_PENDING) if rules.waited else (Part.WAITS, "")
+    awaited = _awaited(live, submitted)
+    waited = 0 < awaited <= rules.waited_for
+    if awaited:
+        part, reason = (Part.HELD, OTHER_PAYER_PENDING) if waited else (Part.WAITS, "")
         parts |= {one.key: Judged(one.result, part, reason) for one in live}
     judged_all = tuple(parts[one.key] for one in seen)
-    if waits or not live:
-        gone = rules.answered if waits else _all_taken_back(judged_all)
+    if awaited or not live:
+        gone = rules.answered if awaited else _all_taken_back(judged_all)
         owed = 0 if gone and not any(one.part is Part.HELD for one in judged_all) else None
-        return Standing(judged_all, None, owed, waits and not rules.waited, settled=False)
+        return Standing(judged_all, None, owed, 0 if waited else awaited, settled=False)
     answer = max(live, key=lambda one: _rank(one.result, submitted))
     owed = answer.result.patient_responsibility
     if answer.decision is not None and answer.decision.amount is not None:
         owed = answer.decision.amount
-    return Standing(judged_all, answer.result, owed, pending=False, settled=not owed and is_settled(answer.result))
+    return Standing(judged_all, answer.result, owed, awaited=0, settled=not owed and is_settled(answer.result))
 
 
 def _all_taken_back(judged: Iterable[Judged]) -> bool:
@@ -291,10 +294,11 @@ RANKS = {
 
 
 def _rank(result: ClaimResult, submitted: SubmittedClaim | None) -> int:
-    """The payer's place in the chain: as it says itself, and never before the second if it is the claim's second."""
-    second = submitted.secondary_payer_id if submitted else ""
-    is_second = bool(second) and second in result.payer_ids
-    return max(RANKS.get(result.status, 1), 2 if is_second else 1)
+    """The payer's place in the chain: as it says itself, and never before where the submitted claim has it. One that is
+    on file twice says itself which of the two it answers as."""
+    payers = submitted.payers if submitted else ()
+    on_file = next((place for place, payer in enumerate(payers, start=1) if payer in result.payer_ids), 1)
+    return max(RANKS.get(result.status, 1), on_file)
 
 
 def _displaced(live: Sequence[Seen], submitted: SubmittedClaim | None) -> list[Seen]:
@@ -303,18 +307,17 @@ def _displaced(live: Sequence[Seen], submitted: SubmittedClaim | None) -> list[S
     return [one for one in live if released.get(_rank(one.result, submitted), one) is not one]
 
 
-def _another_payer_is_pending(live: Sequence[Seen], submitted: SubmittedClaim | None) -> bool:
-    """LAW-4: the last answer was forwarded, or the second payer on file has not answered. A person who released the
-    last answer has decided not to wait."""
+def _awaited(live: Sequence[Seen], submitted: SubmittedClaim | None) -> int:
+    """LAW-4: the place in the chain of the payer that is to answer next, because the last answer was forwarded or a
+    later payer on file has not answered; 0 where none is. A person who released the last answer decided not to wait."""
     if not live:
-        return False
+        return 0
     last = max(live, key=lambda one: _rank(one.result, submitted))
     if last.choice is Choice.RELEASED:
-        return False
-    if last.result.status in FORWARDED:
-        return True
-    second = submitted.secondary_payer_id if submitted else ""
-    return bool(second) and _rank(last.result, submitted) == 1
+        return 0
+    rank = _rank(last.result, submitted)
+    on_file = len(submitted.payers) if submitted else 1
+    return rank + 1 if last.result.status in FORWARDED or rank < on_file else 0
 
 
 def replaced_decision(decisions: Iterable[Decision], new: Decision) -> tuple[Decision, ...]:

@@ -459,6 +459,7 @@ class SubmittedClaim(TypedDict):
     charged: int
     service_date: str
     secondary_payer_id: str | None
+    tertiary_payer_id: str | None
     lines: list[SubmittedLine]
     submitted_at: str
 

@@ -115,6 +115,7 @@ def submission(row: Submission) -> "answers.SubmittedClaim":
         "charged": claim.charged,
         "service_date": claim.service_date.isoformat(),
         "secondary_payer_id": claim.secondary_payer_id or None,
+        "tertiary_payer_id": claim.tertiary_payer_id or None,
         "lines": [
             {
                 "procedure": line.procedure,

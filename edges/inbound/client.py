@@ -73,12 +73,19 @@ class SubmittedClaimIn(Request):
     charged: Amount
     service_date: Day
     secondary_payer_id: IdOrNone = None
+    tertiary_payer_id: IdOrNone = None
     lines: Annotated[list[SubmittedLineIn], Field(max_length=999)] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _names_not_too_many_sessions(self) -> "SubmittedClaimIn":
         if len({line.session_id for line in self.lines if line.session_id}) > MOST_SESSIONS:
             raise ValueError(f"must name at most {MOST_SESSIONS} sessions in its lines")
+        return self
+
+    @model_validator(mode="after")
+    def _has_no_third_payer_without_a_second(self) -> "SubmittedClaimIn":
+        if self.tertiary_payer_id and not self.secondary_payer_id:
+            raise ValueError("must name the secondary_payer_id where it names a tertiary_payer_id")
         return self
 
     def claim(self) -> SubmittedClaim:
@@ -92,6 +99,7 @@ class SubmittedClaimIn(Request):
             charged=self.charged,
             service_date=self.service_date,
             secondary_payer_id=self.secondary_payer_id or "",
+            tertiary_payer_id=self.tertiary_payer_id or "",
             lines=tuple(
                 SubmittedLine(
                     procedure=line.procedure,

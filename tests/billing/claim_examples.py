@@ -26,6 +26,7 @@ SUBMITTED = SubmittedClaim(
     lines=(SubmittedLine("90834", (), "1", SESSION_DAY, 15000, ("F41.1",), "session_1"),),
 )
 SUBMITTED_WITH_SECONDARY = replace(SUBMITTED, secondary_payer_id="77777")
+SUBMITTED_TO_THREE = replace(SUBMITTED_WITH_SECONDARY, tertiary_payer_id="66666")
 
 
 def service(*adjustments: Adjustment, charged: int = 15000, **changes: Any) -> ServiceLine:

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import permutations
 
 import pytest
 
 from billing.claim import FORWARDED, Adjustment, ClaimResult, ClaimStatus, SubmittedClaim
 from billing.gates import GATES, Gate
+from billing.standing import Rules, Seen, stand
 from tests.billing.claim_examples import (
     COPAY,
     DEDUCTIBLE,
@@ -15,6 +17,7 @@ from tests.billing.claim_examples import (
     OWES_62_50,
     REVERSAL_OF_IT,
     SUBMITTED,
+    SUBMITTED_TO_THREE,
     SUBMITTED_WITH_SECONDARY,
     decided,
 )
@@ -308,6 +311,51 @@ def test_zero_owed_is_not_announced_while_the_second_payer_is_pending():
 def test_the_second_payers_own_answer_does_not_wait_for_itself(answer: ClaimResult):
     """LAW-4"""
     assert judged(answer, submitted=SUBMITTED_WITH_SECONDARY).now == "to_bill"
+
+
+SECONDS = decided(
+    Adjustment("OA", "23", 8750),
+    COPAY,
+    status=ClaimStatus.PROCESSED_SECONDARY,
+    payer_ids=("77777",),
+    payer_claim_id="B",
+)
+THIRDS = decided(
+    Adjustment("OA", "23", 14000),
+    Adjustment("PR", "2", 1000),
+    status=ClaimStatus.PROCESSED_TERTIARY,
+    payer_ids=("66666",),
+    payer_claim_id="C",
+)
+
+
+def test_law_4_each_payer_on_file_is_waited_for_until_the_last_has_answered():
+    waiting = [Earlier(OWES_62_50, "accepted", "pending"), Earlier(SECONDS, "accepted", "pending")]
+    assert judged(OWES_62_50, submitted=SUBMITTED_TO_THREE).now == "pending"
+    assert judged(SECONDS, earlier=waiting[:1], submitted=SUBMITTED_TO_THREE).now == "pending"
+    assert judged(THIRDS, earlier=waiting, submitted=SUBMITTED_TO_THREE).now == "to_bill"
+
+
+@pytest.mark.parametrize("order", list(permutations((OWES_62_50, SECONDS, THIRDS))))
+def test_law_4_of_three_payers_the_last_in_the_chain_says_what_is_owed_whoever_answers_first(
+    order: tuple[ClaimResult, ...],
+):
+    standing = stand([Seen(result) for result in order], SUBMITTED_TO_THREE, Rules())
+    assert (standing.answer, standing.owed) == (THIRDS, 1000)
+    assert set(standing.earlier_payers) == {OWES_62_50, SECONDS}
+
+
+def test_a_third_payer_that_calls_itself_primary_answers_in_its_place_on_file():
+    standing = stand([Seen(replace(THIRDS, status=ClaimStatus.PROCESSED_PRIMARY))], SUBMITTED_TO_THREE, Rules())
+    assert (standing.owed, standing.awaited) == (1000, 0)
+
+
+def test_a_payer_that_is_on_file_twice_says_itself_which_of_the_two_it_answers_as():
+    """One insurer covers both parents of a child."""
+    submitted = replace(SUBMITTED, secondary_payer_id=SUBMITTED.payer_id)
+    second = replace(SECONDS, payer_ids=OWES_62_50.payer_ids)
+    assert stand([Seen(OWES_62_50)], submitted, Rules()).awaited == 2
+    assert stand([Seen(OWES_62_50), Seen(second)], submitted, Rules()).owed == 2250
 
 
 # --- the order of the gates

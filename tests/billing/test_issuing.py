@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from billing.claim import Adjustment, ClaimResult
+from billing.claim import Adjustment, ClaimResult, ClaimStatus
 from billing.claim_file import hold_id
 from billing.claim_state import ClaimState, Hold, Verdict
 from billing.facts import FactKind
@@ -93,6 +93,32 @@ def test_a_wait_ends_after_45_days() -> None:
     state = state_of(judged(OWES_62_50, submitted=TWO_PAYERS))
     assert state.pending_until == NOW + timedelta(days=45)
     assert state.due == "2027-01-04T17:00:00Z#pending"
+
+
+SECOND_PAYERS = replace(
+    decided(Adjustment("OA", "23", 8750), COPAY),
+    status=ClaimStatus.PROCESSED_SECONDARY,
+    payer_claim_id="OTHER00123",
+    payer_ids=("77777",),
+)
+SILENCE = Trigger("system", CLAIM.claim_id, waited=True)
+
+
+def test_law_4_each_payer_of_the_chain_has_45_days() -> None:
+    """What a person must look at is a payer that is silent, not a chain that is long."""
+    three = replace(TWO_PAYERS, tertiary_payer_id="66666")
+    first = replace(state_of(judged(OWES_62_50, submitted=three)), pending_until=NOW - timedelta(days=1))
+    writes = judge_again(file_of(OWES_62_50, submitted=three, state=first), SILENCE, NOW)
+    given_up = state_of(writes)
+    (hold,) = [write.record for write in writes if isinstance(write.record, Hold)]
+    assert hold.reason == "other_payer_pending"
+    for before, holds in ((first, ()), (given_up, (hold,))):
+        state = state_of(judged(OWES_62_50, SECOND_PAYERS, submitted=three, state=before, holds=holds))
+        assert {verdict.now for verdict in state.verdicts} == {"pending"}
+        assert state.pending_until == NOW + timedelta(days=45)
+    silent = replace(state, pending_until=NOW)
+    silent = state_of(judge_again(file_of(OWES_62_50, SECOND_PAYERS, submitted=three, state=silent), SILENCE, NOW))
+    assert {verdict.reason for verdict in silent.verdicts} == {"other_payer_pending"}
 
 
 @pytest.mark.parametrize("again", [DUPLICATE_DENIAL, SECOND], ids=["a denial as duplicate", "a second answer, held"])

@@ -13,16 +13,19 @@ from tests.functions.test_file_to_receipt import relay, submit
 FOLDER: Final = Path(__file__).parents[1] / "fixtures"
 TYPES: Final = {".835": "application/edi-x12", ".json": "application/fhir+json"}
 FIRST, REVERSAL = "835/accepted.835", "835/reversal_without_original.835"
+OTHER_PAYERS: Final = {
+    "KB7Q2M9X42": {"secondary_payer_id": "77777"},
+    "KB7Q2M9X43": {"secondary_payer_id": "77777", "tertiary_payer_id": "66666"},
+}
 EOB, CANCELLED, REPLACES = "fhir/eob.json", "fhir/eob_cancelled.json", "fhir/eob_replaces.json"
 
 
 def practice(claim_id: str = "KB7Q2M9X41") -> Api:
-    """A practice that submitted the claim; KB7Q2M9X42 has a second payer on file."""
+    """A practice that submitted the claim, with the other payers that are on file for it."""
     api = Api()
     ana = {"name": "Ana Ruiz", "email": "ana@mail.example", "phone": "+13105550111"}
     assert api.call("PUT", "/v1/clients/ana", key="practice", body=ana).status == 201
-    second = {"secondary_payer_id": "77777"} if claim_id == "KB7Q2M9X42" else {}
-    submit(api, claim_id=claim_id, **second)
+    submit(api, claim_id=claim_id, **OTHER_PAYERS.get(claim_id, {}))
     return api
 
 
@@ -103,6 +106,21 @@ def test_law_4_nothing_is_billed_before_the_second_payer_answers() -> None:
     api = practice("KB7Q2M9X42")
     (row,) = post(api, "835/first_of_two_payers.835")["results"]
     assert (row["now"], balance(api)) == ("pending", 0)
+
+
+def test_law_4_of_three_payers_the_last_one_says_what_is_owed() -> None:
+    for order in permutations(("first_of_three_payers", "second_of_three_payers", "tertiary")):
+        api = practice("KB7Q2M9X43")
+        for name in order:
+            post(api, f"835/{name}.835")
+        assert balance(api) == 10_00, order
+
+
+def test_law_4_nothing_is_billed_before_the_third_payer_answers() -> None:
+    api = practice("KB7Q2M9X43")
+    for name in ("first_of_three_payers", "second_of_three_payers"):
+        (row,) = post(api, f"835/{name}.835")["results"]
+        assert (row["now"], balance(api)) == ("pending", 0)
 
 
 @pytest.mark.parametrize("name", [FIRST, "835/duplicate.835", EOB])

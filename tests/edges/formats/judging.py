@@ -11,8 +11,11 @@ from tests.billing.judging import Earlier, Judgement, judge
 Submissions = Callable[[ClaimResult], SubmittedClaim | None]
 
 
-SECOND_PAYERS: Final = {"KB7Q2M9X42": "77777", "KB7Q2M9X43": "66666"}
-"""Of the claims that have another payer on file."""
+OTHER_PAYERS: Final = {
+    "KB7Q2M9X42": {"secondary_payer_id": "77777"},
+    "KB7Q2M9X43": {"secondary_payer_id": "77777", "tertiary_payer_id": "66666"},
+}
+"""Of the claims that have other payers on file."""
 
 
 def ours(result: ClaimResult) -> SubmittedClaim | None:
@@ -20,7 +23,7 @@ def ours(result: ClaimResult) -> SubmittedClaim | None:
     claim_id = result.claim_id
     if not claim_id.startswith("KB7Q2M9X"):
         return None
-    return replace(SUBMITTED, claim_id=claim_id, secondary_payer_id=SECOND_PAYERS.get(claim_id, ""))
+    return replace(SUBMITTED, claim_id=claim_id, **OTHER_PAYERS.get(claim_id, {}))
 
 
 def as_if_submitted(results: Sequence[ClaimResult]) -> Submissions:

@@ -61,6 +61,8 @@ FILES = {
     "secondary_pays_the_rest": ["nothing_owed $0.00"],
     "sequestration": [OWES],
     "several_interchanges": [OWES] * 4,
+    "first_of_three_payers": ["pending $62.50"],
+    "second_of_three_payers": ["pending $20.00"],
     "tertiary": ["to_bill $10.00"],
     "test_file": ["test_file $62.50"],
     "unknown_code": ["unknown_code $62.50"],

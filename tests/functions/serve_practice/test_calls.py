@@ -90,10 +90,18 @@ def test_a_claim_is_submitted_once_and_another_under_its_id_is_refused(api: Api)
     sent = CLAIM | {"lines": [LINE], "member_id": None}
     first = api.call("POST", "/v1/claims", key="practice", body=sent)
     assert first.status == 201
-    shown = {"member_id": None, "secondary_payer_id": None, "submitted_at": "2026-11-20T17:00:00Z"}
+    shown = {
+        "member_id": None,
+        "secondary_payer_id": None,
+        "tertiary_payer_id": None,
+        "submitted_at": "2026-11-20T17:00:00Z",
+    }
     assert first.body == CLAIM | shown | {"lines": [LINE | {"units": "1"}]}
     again = api.call("POST", "/v1/claims", key="practice", body=sent)
     assert (again.status, again.body) == (200, first.body)
+    third = api.call("POST", "/v1/claims", key="practice", body=sent | {"claim_id": "K2", "tertiary_payer_id": "66666"})
+    assert_problem(third, 422)
+    assert "must name the secondary_payer_id" in third.body["errors"][0]["msg"]
     other = api.call("POST", "/v1/claims", key="practice", body=sent | {"charged": 160_00})
     assert_problem(other, 409)
     assert other.body["code"] == "claim_differs"

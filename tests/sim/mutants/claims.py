@@ -80,5 +80,5 @@ def a_hold_that_nobody_sees() -> Iterator[None]:
 @planted("billed while another payer is still to answer", found="the auditor, .*billed", seed=1)
 def nobody_waits_for_the_second_payer() -> Iterator[None]:
     """A claim that was forwarded to the next payer is billed at once, before that one pays its share."""
-    with patch.object(standing, "_another_payer_is_pending", lambda *_: False):
+    with patch.object(standing, "_awaited", lambda *_: 0):
         yield
