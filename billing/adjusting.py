@@ -15,6 +15,8 @@ from billing.money import Cents
 from billing.plan import PlanStatus
 from billing.planning import PAYMENT_IN_PROGRESS
 from billing.ports import Refused
+from billing.review import ReviewStatus
+from billing.review_ending import end_with
 
 RULE = "DESK-3"
 
@@ -35,7 +37,8 @@ def void(draft: Draft, invoice: Invoice) -> Cents:
     amount = invoice.open_amount
     changed = replace(asked_for_no_more(invoice), void=True)
     draft.change(changed)
-    draft.fact(FactKind.INVOICE_VOIDED, changed, _told(invoice), voided(invoice.invoice_id, amount))
+    told = _told(invoice) | end_with(draft, changed, ReviewStatus.VOIDED)
+    draft.fact(FactKind.INVOICE_VOIDED, changed, told, voided(invoice.invoice_id, amount))
     return amount
 
 
@@ -49,7 +52,8 @@ def write_off(draft: Draft, invoice: Invoice) -> Cents:
     amount = invoice.open_amount
     changed = replace(asked_for_no_more(invoice), written_off=invoice.written_off + amount)
     draft.change(changed)
-    draft.fact(FactKind.INVOICE_WRITTEN_OFF, changed, _told(invoice), written_off(invoice.invoice_id, amount))
+    told = _told(invoice) | end_with(draft, changed, ReviewStatus.WRITTEN_OFF)
+    draft.fact(FactKind.INVOICE_WRITTEN_OFF, changed, told, written_off(invoice.invoice_id, amount))
     return amount
 
 

@@ -32,6 +32,8 @@ from billing.policy import Overpayment, Practice
 from billing.ports import Refused, Write
 from billing.refund import RefundCause, RefundState
 from billing.refunding import start_refund
+from billing.review import ReviewStatus
+from billing.review_ending import end_with
 
 
 class Why(StrEnum):
@@ -120,6 +122,7 @@ class _Change:
     announced: bool = False
     plan_over: bool = False
     issued: Invoice | None = None
+    review: dict[str, str | int] = field(default_factory=dict)
 
     # ------------------------------------------------------------------------------------------------- owed more
 
@@ -167,6 +170,9 @@ class _Change:
         self.announced = self.announced or invoice.charge_at is not None
         taken = self._take(invoice, less)
         self.entries.setdefault(invoice.invoice_id, []).extend(corrected_down(invoice.invoice_id, taken))
+        changed = _known(self.draft.books, invoice.invoice_id)
+        if not changed.total:
+            self.review |= end_with(self.draft, changed, ReviewStatus.NOTHING_OWED)
 
     def _take(self, invoice: Invoice, less: Cents) -> list[Entry]:
         """Where the cents come from, the least painful first."""
@@ -334,6 +340,7 @@ class _Change:
             "credited": self.to_credit,
             "announced": int(self.announced),
             "plan_over": int(self.plan_over),
+            **self.review,
         }
         about["credited"] = self.to_credit + returned - int(about["returned"])
         for number, invoice in enumerate(changed):

@@ -21,9 +21,9 @@ from billing.payment import Attempt, Card
 from billing.plan import Plan
 from billing.ports import Check, Insert, Update, Write
 from billing.refund import Refund
-from billing.review import Review
+from billing.review import ListedReview, Review
 
-Row = Account | Invoice | Attempt | Card | Plan | Refund | Dispute | Review
+Row = Account | Invoice | Attempt | Card | Plan | Refund | Dispute | Review | ListedReview
 
 MOST_WRITES = 100
 """What one transaction of the table takes."""
@@ -131,6 +131,8 @@ class Draft:
             case Review():
                 others_w = tuple(r for r in books.reviews if r.review_id != row.review_id)
                 self.books = replace(books, reviews=(*others_w, row))
+            case ListedReview():
+                pass  # a list for people: nothing is decided from it
 
 
 def noted(

@@ -100,6 +100,11 @@ def holds_pk(practice: str) -> str:
     return f"H#{segment(practice)}#"
 
 
+def reviews_pk(practice: str) -> str:
+    """Every review of the practice's invoices, as a list: what waits for a person, and what they decided."""
+    return f"Q#{segment(practice)}#"
+
+
 def receipt_pk(receipt_id: str) -> str:
     """A stored claim-results body and the slices read from it. A receipt id names its practice by its content."""
     return f"R#{receipt_id}#"

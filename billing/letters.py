@@ -23,7 +23,7 @@ from billing.ids import digest
 from billing.invoice import Invoice, Source
 from billing.letters_of_changes import dispute_closed, dispute_opened, no_longer_owed, refund_failed, refund_sent
 from billing.letters_of_corrections import change_in_words, changed, credit_used
-from billing.letters_of_reviews import review_decided, review_requested
+from billing.letters_of_reviews import review_decided, review_over, review_requested
 from billing.money import STRIPE_MINIMUM, Cents
 from billing.notice import Letter, LetterItem, NoticeKind
 from billing.payment import Attempt, AttemptKind, Part
@@ -164,7 +164,7 @@ def _correction_letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[Writt
         ]
         if letters and (not told or letters[0][0].kind is not NoticeKind.INVOICE):
             return letters
-    return changed(fact, desk) if told else ()
+    return changed(fact, desk) if told or review_over(fact) else ()
 
 
 def _instalment_letters(fact: Fact, desk: Desk) -> Iterable[Written]:

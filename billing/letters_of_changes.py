@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from billing.desk import Desk, Written, staff
 from billing.dispute import DisputeState
 from billing.facts import Fact, FactKind
+from billing.letters_of_reviews import review_over
 from billing.money import dollars
 from billing.notice import NoticeKind
 from billing.payment import Attempt
@@ -13,9 +14,10 @@ from billing.refund import RefundCause
 
 
 def no_longer_owed(fact: Fact, desk: Desk) -> Iterable[Written]:
-    """The client hears it only of what they were once told to pay (DESK-3). Why is staff's own note, told to nobody."""
-    amount, invoice_id = int(fact.data["amount"]), str(fact.data["invoice_id"])
-    if not amount or invoice_id not in desk.told:
+    """The client hears it only of what they were once told to pay, or know that it is looked into (DESK-3, INV-7). Why
+    is staff's own note, told to nobody."""
+    amount, invoice_id, checked = int(fact.data["amount"]), str(fact.data["invoice_id"]), review_over(fact)
+    if not amount or (invoice_id not in desk.told and not checked):
         return ()
     voided = fact.kind == FactKind.INVOICE_VOIDED
     letter = desk.to_client(
@@ -23,6 +25,7 @@ def no_longer_owed(fact: Fact, desk: Desk) -> Iterable[Written]:
         amount=amount,
         reason=f"cancelled your bill of {dollars(amount)}" if voided else f"no longer asks you for {dollars(amount)}",
         announced=bool(fact.data["announced"]),
+        what_to_do=checked,
     )
     return [(letter, ())]
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from billing.correcting import Why
 from billing.desk import Desk, Written, staff
 from billing.facts import Fact
+from billing.letters_of_reviews import review_over
 from billing.money import dollars
 from billing.notice import LetterItem, NoticeKind
 from billing.plan import InstalmentStatus, Plan, PlanStatus
@@ -36,6 +37,7 @@ def changed(fact: Fact, desk: Desk) -> Iterable[Written]:
     invoice = desk.books.invoice(invoice_id)
     assert invoice is not None, f"{fact.kind} names {invoice_id}, which does not exist"
     card = desk.books.default_card
+    over = ("Your payment plan is over: no more instalments are charged.",) if fact.data["plan_over"] else ()
     plan = next((p for p in desk.books.plans if p.status is PlanStatus.ACTIVE and _covers(p, invoice_id)), None)
     coming = [i for i in plan.instalments if i.status is InstalmentStatus.PLANNED] if plan and invoice.moved else []
     letter = desk.to_client(
@@ -50,7 +52,7 @@ def changed(fact: Fact, desk: Desk) -> Iterable[Written]:
         announced=bool(fact.data["announced"]),
         moment=invoice.charge_at,
         card=card.shown if card else "",
-        what_to_do="Your payment plan is over: no more instalments are charged." if fact.data["plan_over"] else "",
+        what_to_do=" ".join((*over, review_over(fact))).strip(),
         items=tuple(LetterItem(f"Instalment on {i.issue_on:%B} {i.issue_on.day}", i.amount) for i in coming),
     )
     letters: list[Written] = [(letter, (invoice_id,))]

@@ -12,6 +12,13 @@ from billing.money import dollars
 from billing.notice import NoticeKind
 from billing.review import ReviewStatus
 
+NOTHING_LEFT_TO_CHECK = "We were checking the amount of this bill for you. That is over now: you need to do nothing."
+
+
+def review_over(fact: Fact) -> str:
+    """What a mail about an invoice adds where a review of it ended with it; "" where none did."""
+    return NOTHING_LEFT_TO_CHECK if "review_id" in fact.data else ""
+
 
 def review_requested(fact: Fact, desk: Desk) -> Iterable[Written]:
     """The client reads what happens now, staff what to do."""
@@ -37,7 +44,8 @@ def review_requested(fact: Fact, desk: Desk) -> Iterable[Written]:
 
 
 def review_decided(fact: Fact, desk: Desk) -> Iterable[Written]:
-    """That the amount stands, and what happens next; a charge that is planned again has a notice of its own."""
+    """That the amount stands, and what happens next; a charge that is planned again has a notice of its own. Of any
+    other end the mail about the invoice tells."""
     if fact.data["status"] != ReviewStatus.UPHELD:
         return ()
     invoice = desk.books.invoice(str(fact.data["invoice_id"]))

@@ -23,6 +23,7 @@ from billing.plan import CHARGE_AFTER_ISSUE, PlanStatus
 from billing.policy import Practice
 from billing.ports import Refused
 from billing.review import AskedBy, Review, ReviewStatus, review_id
+from billing.review_ending import begin, end
 
 RULE = "INV-7"
 
@@ -137,7 +138,7 @@ def request_review(draft: Draft, invoice: Invoice, asked: Asked) -> Review:
         call_reference=asked.call_reference,
     )
     paused = question(invoice, review.review_id, draft.now)
-    draft.insert(review)
+    begin(draft, review)
     draft.change(paused)
     draft.fact(FactKind.INVOICE_PUT_IN_REVIEW, paused, {"invoice_id": invoice.invoice_id})
     told: dict[str, str | int] = {
@@ -174,8 +175,6 @@ def uphold(draft: Draft, review: Review, decision: Decision, practice: Practice)
 
 def refuse_correction(invoice: Invoice, amount: Cents) -> None:
     """Raise Refused where the amount of this invoice cannot become that."""
-    if invoice.void:
-        raise Refused("void", "This invoice was cancelled: uphold, and nothing is owed for it.", rule=RULE)
     if amount == invoice.total:
         raise Refused("same_amount", "That is what the invoice asks for: uphold it.", rule=RULE)
 
@@ -211,29 +210,27 @@ def reviewed_invoice(books: Books, review: Review) -> Invoice:
 
 def record_decision(draft: Draft, review: Review, decision: Decision) -> None:
     """The review as it is decided, and the fact; what becomes of its invoice is the caller's."""
-    status = ReviewStatus.UPHELD if decision.amount is None else ReviewStatus.CORRECTED
+    amount = reviewed_invoice(draft.books, review).total if decision.amount is None else decision.amount
     decided = replace(
         review,
-        status=status,
-        decided_at=draft.now,
-        corrected=decision.amount,
+        status=_status(decision),
+        asked_since=amount,
         decided_reason=decision.reason,
         decided_reference=decision.call_reference,
+        decided_by=decision.by,
     )
-    draft.change(decided)
-    data: dict[str, str | int] = {
-        "review_id": review.review_id,
-        "invoice_id": review.invoice_id,
-        "status": status,
-        "amount": review.amount if decision.amount is None else decision.amount,
-    }
-    draft.fact(FactKind.REVIEW_DECIDED, decided, data)
+    end(draft, review, decided)
+
+
+def _status(decision: Decision) -> ReviewStatus:
+    return ReviewStatus.UPHELD if decision.amount is None else ReviewStatus.CORRECTED
 
 
 def decided_before(review: Review, decision: Decision) -> bool:
     """Whether this very decision was taken. Raises Refused `already_decided` where another one was."""
     if review.is_open:
         return False
-    if review.corrected != decision.amount:
-        raise Refused("already_decided", f"This review was decided before: {review.status}.", rule=RULE)
+    if review.status is not _status(decision) or decision.amount not in (None, review.asked_since):
+        detail = f"This review was decided before: {review.status.replace('_', ' ')}."
+        raise Refused("already_decided", detail, rule=RULE)
     return True

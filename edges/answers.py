@@ -237,18 +237,24 @@ class RefundedInvoice(Invoice):
     refunds: list[Refund]
 
 
-class ReviewDecision(TypedDict):
-    """What staff decided about a review. `amount`: what the invoice asks for since."""
+ReviewEnd = Literal["uphold", "correct", "voided", "written_off", "nothing_owed"]
 
-    decision: Literal["uphold", "correct"]
+
+class ReviewDecision(TypedDict):
+    """What staff decided about a review, or what became of its invoice before they did: then `decided_by` is null.
+    `amount`: what the invoice asks for since."""
+
+    decision: ReviewEnd
     amount: int
     reason: str
     call_reference: str | None
     decided_at: str
+    decided_by: str | None
 
 
 class Review(TypedDict):
-    """A client says that their plan quoted another amount. `invoice_amount`: what the invoice asked for then."""
+    """A client says that their plan quoted another amount. `invoice_amount`: what the invoice asked for then,
+    `open_amount`: what is open of it now · `paused_since`: it stands still since then, null once it is decided."""
 
     review_id: str
     invoice_id: str
@@ -260,7 +266,17 @@ class Review(TypedDict):
     quoted_amount: int | None
     reason: str
     call_reference: str | None
+    open_amount: int
+    paused_since: str | None
     decision: ReviewDecision | None
+
+
+class Reviews(TypedDict):
+    """Reviews that wait, the oldest first, or that are decided, the newest first. `more`: null at the end, else what
+    `after` is for the next ones."""
+
+    reviews: list[Review]
+    more: str | None
 
 
 class Account(TypedDict):

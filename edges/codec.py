@@ -47,6 +47,7 @@ HOMES: Final[Mapping[str, str]] = {
     "invoice_lines": "billing.invoice_lines",
     "issued_key": "billing.policy",
     "link_session": "billing.account",
+    "listed_review": "billing.review",
     "phone_tries": "billing.account",
     "plan": "billing.plan",
     "posting": "billing.notice",

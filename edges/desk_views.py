@@ -6,12 +6,14 @@ Shapes are those of `edges/answers.py`, which only the type checker reads here.
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from billing.account import Books
 from billing.carc import sentence
 from billing.claim import ClaimResult
 from billing.hold_decision import HoldDecision
 from billing.hold_reasons import HOLD_REASONS
+from billing.invoice import Invoice
 from billing.money import Cents
-from billing.review import Review
+from billing.review import Review, ReviewStatus
 from billing.standing import Choice
 from edges.instants import instant
 
@@ -27,8 +29,18 @@ CHOICES: "Final[Mapping[Choice, answers.Choice]]" = {
 """What was decided about a hold -> the call that does so."""
 
 
-def review(one: Review) -> "answers.Review":
-    """A request to look into an invoice, and what became of it (INV-7)."""
+ENDS: "Final[Mapping[ReviewStatus, answers.ReviewEnd]]" = {
+    ReviewStatus.UPHELD: "uphold",
+    ReviewStatus.CORRECTED: "correct",
+    ReviewStatus.VOIDED: "voided",
+    ReviewStatus.WRITTEN_OFF: "written_off",
+    ReviewStatus.NOTHING_OWED: "nothing_owed",
+}
+"""How a review ended -> what staff decided, or what became of its invoice."""
+
+
+def review(one: Review, invoice: Invoice) -> "answers.Review":
+    """A request to look into an invoice, how that stands by now, and what became of the request (INV-7)."""
     return {
         "review_id": one.review_id,
         "invoice_id": one.invoice_id,
@@ -40,19 +52,28 @@ def review(one: Review) -> "answers.Review":
         "quoted_amount": one.quoted,
         "reason": one.reason,
         "call_reference": one.call_reference or None,
+        "open_amount": invoice.open_amount,
+        "paused_since": instant(invoice.paused_at) if one.is_open and invoice.paused_at else None,
         "decision": _decision(one),
     }
+
+
+def reviews(books: Books) -> "list[answers.Review]":
+    """Every review of a client's invoices, the oldest first."""
+    invoices = {one.invoice_id: one for one in books.invoices}
+    return [review(one, invoices[one.invoice_id]) for one in books.reviews]
 
 
 def _decision(one: Review) -> "answers.ReviewDecision | None":
     if one.decided_at is None:
         return None
     return {
-        "decision": "uphold" if one.corrected is None else "correct",
-        "amount": one.amount if one.corrected is None else one.corrected,
+        "decision": ENDS[one.status],
+        "amount": one.asked_since,
         "reason": one.decided_reason,
         "call_reference": one.decided_reference or None,
         "decided_at": instant(one.decided_at),
+        "decided_by": one.decided_by or None,
     }
 
 

@@ -18,7 +18,7 @@ from billing.period import morning
 from billing.plan import CHARGE_AFTER_ISSUE, InstalmentStatus, Plan, PlanStatus
 from billing.policy import Practice, Provider
 from billing.refund import Refund
-from edges.desk_views import review
+from edges.desk_views import reviews
 from edges.instants import instant
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def client_account(books: Books, lines: Iterable[InvoiceLines], time_zone: str, 
         "plan": _shown_plan(books.plans),
         "payments": _payments(books),
         "credit": books.account.credit,
-        "reviews": [review(one) for one in books.reviews],
+        "reviews": reviews(books),
     }
 
 

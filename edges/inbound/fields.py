@@ -11,10 +11,11 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 ID_PATTERN: Final = r"^[A-Za-z0-9._:-]{1,64}$"
-INVOICE_ID_PATTERN: Final = r"^inv_[0-9a-f]{20}_[A-Za-z0-9._:-]{1,64}$"
-"""An invoice's id ends in its client's (billing/ids.py)."""
-REVIEW_ID_PATTERN: Final = r"^rev_[0-9a-f]{20}_[A-Za-z0-9._:-]{1,64}$"
-"""And so does a review's (billing/review.py)."""
+ID_PATTERNS: Final = {
+    "invoice_id": r"^inv_[0-9a-f]{20}_[A-Za-z0-9._:-]{1,64}$",
+    "review_id": r"^rev_[0-9a-f]{20}_[A-Za-z0-9._:-]{1,64}$",
+}
+"""Ids of ours that end in their client's, by what a path calls them (billing/ids.py, billing/review.py)."""
 MAX_AMOUNT: Final = 100_000_000
 """A million dollars: above it, someone mistook the unit."""
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

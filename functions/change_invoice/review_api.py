@@ -6,7 +6,7 @@ from datetime import datetime
 from billing.ids import client_of
 from billing.ports import CardGateway, Store
 from billing.review import AskedBy
-from billing.reviewing import Asked, Decision
+from billing.reviewing import Asked, Decision, reviewed_invoice
 from edges import desk_views
 from edges.http import Request, Response, respond
 from edges.inbound.body import parse
@@ -26,7 +26,7 @@ def post_review(request: Request, *, store: Store, cards: Callable[[], CardGatew
     if client is None:
         raise unknown_invoice()
     done = ask(store, cards, api_key.practice, client, invoice_id, asked, now)
-    return respond(201 if done.new else 200, desk_views.review(done.review))
+    return respond(201 if done.new else 200, desk_views.review(done.review, reviewed_invoice(done.books, done.review)))
 
 
 def post_decision(request: Request, *, store: Store, now: datetime) -> Response:
@@ -36,4 +36,4 @@ def post_decision(request: Request, *, store: Store, now: datetime) -> Response:
     given = parse(DecisionIn, request.body, request.content_type)
     decision = Decision(given.amount, given.reason, given.call_reference, api_key.key_id)
     done = decide(store, api_key.practice, review_id, decision, now)
-    return respond(200, desk_views.review(done.review))
+    return respond(200, desk_views.review(done.review, reviewed_invoice(done.books, done.review)))

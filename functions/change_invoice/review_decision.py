@@ -52,7 +52,9 @@ def decide(store: Store, practice_id: str, review_id: str, decision: Decision, n
         assert isinstance(practice, Practice), f"no practice {practice_id}"
         draft = Draft(books, now, "staff", review_id)
         try:
-            store.commit(*_what_follows(store, draft, review, decision, practice), Insert(_deed(review, decision, now)))
+            store.commit(
+                *_what_follows(store, draft, review, decision, practice), Insert(_deed(books, review, decision, now))
+            )
         except Conflict:
             continue
         books = Books.expect(store, practice_id, client)
@@ -107,7 +109,7 @@ def _lines(store: Store, invoice: Invoice) -> tuple[ExplainedLine, ...]:
     return lines.lines if isinstance(lines, InvoiceLines) else ()
 
 
-def _deed(review: Review, decision: Decision, now: datetime) -> StaffAction:
+def _deed(books: Books, review: Review, decision: Decision, now: datetime) -> StaffAction:
     """Who asks later finds what was decided, and why."""
     return StaffAction(
         practice=review.practice,
@@ -115,7 +117,7 @@ def _deed(review: Review, decision: Decision, now: datetime) -> StaffAction:
         action_id="act_" + review.review_id,
         deed=Deed.UPHOLD if decision.amount is None else Deed.CORRECT,
         invoice_id=review.invoice_id,
-        amount=review.amount if decision.amount is None else decision.amount,
+        amount=reviewed_invoice(books, review).total if decision.amount is None else decision.amount,
         reason=decision.reason,
         at=now,
         made=(review.review_id,),

@@ -306,8 +306,8 @@ def questionable(invoice: Invoice, books: Books) -> bool:
 def _note(invoice: Invoice, books: Books) -> str:
     if invoice.disputed_back:
         return "Your bank took an earlier payment of this bill back."
-    upheld = any(one.status is ReviewStatus.UPHELD for one in books.reviews_of(invoice.invoice_id))
-    if upheld:
+    upheld = (one for one in books.reviews_of(invoice.invoice_id) if one.status is ReviewStatus.UPHELD)
+    if any(one.amount == invoice.total for one in upheld):
         return "We checked this amount for you: it stands."
     if books.account.autopay and far_above_estimate(books, invoice):
         return far_above_in_words(books)

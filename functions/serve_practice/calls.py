@@ -14,7 +14,7 @@ from edges.inbound.client import ClientIn, SubmittedClaimIn
 from edges.inbound.practice import PolicyIn, PracticeIn, ProviderIn
 from edges.policy_view import policies
 from edges.receipts import read_receipt
-from functions.serve_practice import care, flow, hold_calls
+from functions.serve_practice import care, flow, hold_calls, review_calls
 from functions.serve_practice.route import Answer, Call, Route
 
 MAX_PAGE_DIGITS: Final = 5
@@ -161,6 +161,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         refuses=(400, 404),
     ),
     *hold_calls.ROUTES,
+    *review_calls.ROUTES,
     *care.ROUTES,
     Route("GET", "/v1/openapi.json", "This document", show_openapi, scopes=(), answers={200: dict[str, Any]}),
     Route("GET", "/health", "Whether the service answers", show_health, scopes=(), answers={200: answers.Health}),

@@ -17,7 +17,7 @@ from edges import answers
 from edges.formats.claim_json import MAX_RESULTS
 from edges.inbound.claim_result import ClaimResultIn
 from edges.inbound.door import MAX_KEY_CHARS
-from edges.inbound.fields import ID_PATTERN, INVOICE_ID_PATTERN, REVIEW_ID_PATTERN
+from edges.inbound.fields import ID_PATTERN, ID_PATTERNS
 from edges.inbound.invoice_change import PaymentIn, RefundIn, VoidIn, WriteOffIn
 from edges.inbound.plan_request import PlanIn
 from edges.inbound.review import DecisionIn, ReviewIn
@@ -32,7 +32,6 @@ KEY_PROBLEMS: Final = (401, 403)
 TOO_MANY: Final = 429
 """Of the front door, before any function: docs/decisions/0011."""
 BUSY: Final = 503
-PATTERNS: Final = {"invoice_id": INVOICE_ID_PATTERN, "review_id": REVIEW_ID_PATTERN}
 
 
 @dataclass(frozen=True)
@@ -276,7 +275,7 @@ def _operation(
 
 
 def _id(name: str) -> Json:
-    return {"type": "string", "pattern": PATTERNS.get(name, ID_PATTERN)}
+    return {"type": "string", "pattern": ID_PATTERNS.get(name, ID_PATTERN)}
 
 
 def _problem(status: int) -> Json:

@@ -2,14 +2,11 @@
 
 import re
 from dataclasses import dataclass
-from typing import Final
 
 from edges.inbound.bad_input import BadInput
-from edges.inbound.fields import ID_PATTERN
+from edges.inbound.fields import ID_PATTERN, ID_PATTERNS
 from functions.serve_practice.calls import ELSEWHERE, ROUTES
 from functions.serve_practice.route import Route
-
-_ID: Final = re.compile(ID_PATTERN)
 
 
 class NoSuchPath(Exception):
@@ -52,7 +49,7 @@ def find(method: str, path: str) -> Found:
 
 
 def _check_ids(method: str, params: dict[str, str]) -> None:
-    wrong = [name for name, text in params.items() if not _ID.fullmatch(text)]
+    wrong = [name for name, text in params.items() if not re.fullmatch(ID_PATTERNS.get(name, ID_PATTERN), text)]
     if wrong and method == "GET":
         raise NoSuchPath  # nothing has such an id
     if wrong:

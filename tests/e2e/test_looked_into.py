@@ -32,6 +32,7 @@ def test_inv_7_a_client_whose_plan_told_another_amount_pays_that_after_staff_ask
     assert client.taken() == []
 
     (review,) = client.account()["reviews"]
+    assert review in kindbill.get("/v1/reviews", "practice")["reviews"]
     assert (review["quoted_amount"], review["call_reference"], review["status"]) == (40_00, "REF-77", "open")
     decision = {"decision": "correct", "amount": 40_00, "reason": "The plan agreed", "call_reference": "REF-91"}
     at = f"/v1/reviews/{review['review_id']}/decision"
@@ -39,6 +40,9 @@ def test_inv_7_a_client_whose_plan_told_another_amount_pays_that_after_staff_ask
     assert (decided.status_code, decided.json()["status"]) == (200, "corrected"), decided.text
     kindbill.settle()
     assert client.account()["reviews"] == [decided.json()]
+    assert kindbill.get(f"/v1/reviews/{review['review_id']}", "practice") == decided.json()
+    assert decided.json() in kindbill.get("/v1/reviews?status=decided", "practice")["reviews"]
+    assert review["review_id"] not in str(kindbill.get("/v1/reviews", "practice"))
     notice = client.mails("charge_notice")[-1]
     assert "$40.00" in notice["subject"]
     assert client.invoice(invoice_id)["status"] == "scheduled"

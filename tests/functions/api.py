@@ -5,6 +5,7 @@ import json
 import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
 from billing.ids import api_key_hash
 from billing.policy import ApiKey
@@ -37,10 +38,12 @@ def api_event(
     sent = {"host": "api.example.com", **(headers or {})}
     if key:
         sent["authorization"] = f"Bearer {key}"
+    path, _, query = path.partition("?")
     event: dict[str, Any] = {
         "version": "2.0",
         "rawPath": path,
-        "rawQueryString": "",
+        "rawQueryString": query,
+        "queryStringParameters": dict(parse_qsl(query)),
         "headers": sent,
         "requestContext": {
             "http": {"method": method, "path": path, "sourceIp": "203.0.113.7"},

@@ -28,7 +28,7 @@ from billing.ids import invoice_id
 from billing.payment import Attempt, AttemptKind, AttemptState, Part
 from billing.policy import OutsidePayments, Policy
 from billing.ports import Insert, Update
-from billing.review import AskedBy, Review, review_id
+from billing.review import AskedBy, ListedReview, Review, review_id
 from edges.inbound.session import EligibilityIn, SessionIn
 from functions.serve_practice.openapi import document
 from tests.billing.examples import ENROLLED, NOW, PRACTICE, VISA, invoice
@@ -87,7 +87,11 @@ def _app(environ: dict[str, Any], start_response: Callable[..., object]) -> Iter
     api = Api()
     recording = replace(PRACTICE, version=2, policy=replace(Policy(), outside_payments=OutsidePayments.RECORDED))
     api.store.commit(
-        Update(recording), *map(Insert, (ENROLLED, VISA, INVOICE, QUESTIONED, PAYMENT, ASKED, CHECK, SESSION))
+        Update(recording),
+        *map(
+            Insert,
+            (ENROLLED, VISA, INVOICE, QUESTIONED, PAYMENT, ASKED, ListedReview.of(ASKED), CHECK, SESSION),
+        ),
     )
     wait_for_a_person(api.store)
     sent = {name[5:].replace("_", "-").lower(): text for name, text in environ.items() if name.startswith("HTTP_")}

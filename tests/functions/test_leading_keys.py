@@ -31,8 +31,9 @@ def test_the_pay_page_touches_accounts_facts_contacts_the_practice_and_sessions(
     browser.open(browser.link)
     browser.press("Only save a card", autopay="on")
     csrf = f"csrf={next(one['value'] for one in browser.open(browser.link).all('input') if one['name'] == 'csrf')}"
-    for step in ("stop", "autopay-off", "phone"):
-        browser.send("POST", f"{browser.link}/{step}", f"{csrf}&invoice=inv_1&phone={PHONE}".encode())
+    for step in ("stop", "review", "autopay-off", "phone"):
+        sent = f"{csrf}&invoice=inv_1&quoted_amount=40&phone={PHONE}"
+        browser.send("POST", f"{browser.link}/{step}", sent.encode())
     assert watched.touched == allowed("serve_client")
 
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from billing.account import Books
 from billing.claim_state import Hold
 from billing.facts import FactKind
-from billing.ids import client_of, holds_pk
+from billing.ids import client_of, holds_pk, reviews_pk
 from billing.invariants import CLOCKS_DIFFER, AccountRows
 from billing.notice import NoticeKind
 from billing.payment import Attempt, AttemptState
 from billing.policy import Overpayment
+from billing.review import ListedReview
 from functions.change_invoice.flow import Order
 from tests.sim.reckoning import Client, Did, Word, wrong_with
 from tests.sim.told import judge_told
@@ -156,10 +157,16 @@ class Auditor:
         return (self._weather.stripe, self._weather.crash, self._weather.delay) == (0, 0, 0)
 
     def _judge_reviews(self, client: str, books: Books) -> None:
-        """A bill stands still only while somebody is to decide something about it (INV-7)."""
+        """A bill stands still only while somebody is to decide something about it (INV-7), and who decides finds it in
+        the practice's list (DESK-4)."""
         holds = self._world.store.partition(holds_pk(self._practice), "HOLD#")
         waiting = {hold.hold_id for hold in holds if isinstance(hold, Hold)}
-        waiting |= {review.review_id for review in books.reviews if review.is_open}
+        reviews = {review.review_id for review in books.reviews if review.is_open}
+        rows = [row for row in self._world.store.partition(reviews_pk(self._practice)) if isinstance(row, ListedReview)]
+        listed = {row.review_id for row in rows if row.client == client and row.is_open}
+        if listed != reviews:
+            self._fail(client, f"waits for {sorted(reviews)}, and the list has {sorted(listed)}")
+        waiting |= reviews
         for invoice in books.invoices:
             if not waiting.issuperset(invoice.reviews):
                 self._fail(client, f"{invoice.invoice_id} stays in review, and nobody has anything to decide")

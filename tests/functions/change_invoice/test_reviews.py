@@ -154,7 +154,7 @@ def test_inv_7_a_corrected_amount_is_less_by_the_difference_and_one_mail_says_so
     """INV-3"""
     story = billed()
     done = corrected(story, 4000)
-    assert (done.review.status, done.review.corrected) == (ReviewStatus.CORRECTED, 4000)
+    assert (done.review.status, done.review.asked_since) == (ReviewStatus.CORRECTED, 4000)
     assert (story.invoice.total, story.invoice.open_amount, story.invoice.status) == (4000, 4000, Status.OPEN)
     assert story.mails == ["invoice", "review_opened", "invoice_changed"]
     assert [(deed.deed, deed.amount) for deed in deeds(story.store)] == [(Deed.CORRECT, 4000)]
