@@ -1,5 +1,6 @@
 """Everything known about one claim, read together: what a judgement about it is made from."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from billing.account import Books
@@ -7,8 +8,10 @@ from billing.claim import SubmittedClaim
 from billing.claim_state import ClaimState, Hold, ReceivedResult, Submission, Verdict
 from billing.gates import Now
 from billing.ids import Key, claim_pk, digest, holds_pk, practice_key, segment
+from billing.invoice import Invoice, Source
 from billing.policy import Practice
 from billing.ports import Store
+from billing.session import CLAIM_ESTIMATE, BilledSession, billed_session_key
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,25 @@ class ClaimFile:
             Books.expect(store, practice_id, submitted.client_id) if submitted else None,
             {row.result: row for row in holds},
         )
+
+
+def claims_behind(store: Store, practice: str, invoices: Iterable[Invoice]) -> dict[str, str]:
+    """Of these invoices, those that a claim is behind -> its id, by invoice. An estimate that was a session's is on the
+    claim that took it over (billing/estimating.py)."""
+    found: dict[str, str] = {}
+    sessions: dict[str, Key] = {}
+    for invoice in invoices:
+        if invoice.source is Source.CLAIM:
+            found[invoice.invoice_id] = invoice.source_id
+        elif invoice.source is Source.ESTIMATE and invoice.source_id.startswith(CLAIM_ESTIMATE):
+            found[invoice.invoice_id] = invoice.source_id.removeprefix(CLAIM_ESTIMATE)
+        elif invoice.source is Source.ESTIMATE:
+            sessions[invoice.invoice_id] = billed_session_key(practice, invoice.source_id)
+    rows = store.get_many(list(sessions.values())) if sessions else []
+    for invoice_id, row in zip(sessions, rows, strict=True):
+        if isinstance(row, BilledSession) and row.claim_id:
+            found[invoice_id] = row.claim_id
+    return found
 
 
 def _in_order(results: list[ReceivedResult], verdicts: tuple[Verdict, ...]) -> tuple[ReceivedResult, ...]:

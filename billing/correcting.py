@@ -9,7 +9,7 @@ Never more than the difference moves. What staff refunded before counts: a clien
 what is owed, not more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -94,11 +94,29 @@ def correct(
 def refuse_disputed(books: Books, invoices: Sequence[Invoice]) -> None:
     """Raise Refused while a bank decides about a payment of these, or of the plan they moved to (PAY-13)."""
     ids = {one.invoice_id for one in invoices}
-    plans = [plan for plan in books.plans if ids & {part.invoice_id for part in plan.covers}]
-    ids |= {one.invoice_id for one in books.invoices if one.source_id in {plan.plan_id for plan in plans}}
+    ids |= {one.invoice_id for plan in books.plans if ids & _covered(plan) for one in _parts_of(books, plan)}
     if any(one.disputed for one in books.invoices if one.invoice_id in ids):
         sentence = "The client's bank is looking into a payment of this: wait for its decision."
         raise Refused("disputed", sentence, rule="PAY-13")
+
+
+def waiting_for_the_bank(books: Books, payment: Attempt) -> tuple[Invoice, ...]:
+    """The invoices that a dispute of this payment kept from being corrected: what it paid, and where that was a part of
+    a plan, what moved to the plan."""
+    paid = {part.invoice_id for part in payment.parts}
+    plans = [plan for plan in books.plans if any(one.invoice_id in paid for one in _parts_of(books, plan))]
+    ids = paid.union(*map(_covered, plans))
+    return tuple(one for one in books.invoices if one.invoice_id in ids)
+
+
+def _covered(plan: Plan) -> set[str]:
+    """What moved to the plan."""
+    return {part.invoice_id for part in plan.covers}
+
+
+def _parts_of(books: Books, plan: Plan) -> Iterable[Invoice]:
+    """What the plan's money is asked for by: its instalments, and what is left of one that ended."""
+    return (one for one in books.invoices if one.source_id == plan.plan_id)
 
 
 def _known(books: Books, one: str) -> Invoice:

@@ -27,7 +27,7 @@ from billing.money import Cents, dollars
 from billing.period import local_date
 from billing.policy import AmountSource, Practice
 from billing.ports import Insert, Refused, Store, Update, Write
-from billing.session import BilledSession, PaidBy, Session, billed_session_key, session_key
+from billing.session import CLAIM_ESTIMATE, BilledSession, PaidBy, Session, billed_session_key, session_key
 from billing.session_billing import NewInvoice, bills, issued
 
 EXPECTED: Final = "What we expect your health plan to settle, by a discount or a payment."
@@ -110,7 +110,7 @@ def claim_estimate_id(practice: str, claim: SubmittedClaim) -> str:
 
 
 def _source_id(claim: SubmittedClaim) -> str:
-    return f"claim/{claim.claim_id}"  # no id that a practice gives holds a slash: no session is called so
+    return f"{CLAIM_ESTIMATE}{claim.claim_id}"
 
 
 def estimate_claim(
@@ -187,11 +187,15 @@ def programme_pays(
     session: Session, claim: SubmittedClaim, state: ClaimState, books: Books, practice: Practice, now: datetime
 ) -> tuple[Write, ...]:
     """A claim was estimated before its only session was told as one that a programme covers: the client owes nothing
-    for it after all (INV-5). () where a payer has answered, or other sessions are on it: then the result decides."""
+    for it after all (INV-5). () where a payer has answered, or other sessions are on it: then the result decides; and
+    while a bank decides about a payment of it: asked again when it has."""
     if state.verdicts or not state.billed or session_ids(claim) != (session.session_id,):
         return ()
     draft = Draft(books, now, "practice", session.session_id)
-    correct(draft, state.invoices, 0, practice, Why.PROGRAMME)
+    try:
+        correct(draft, state.invoices, 0, practice, Why.PROGRAMME)
+    except Refused:
+        return ()
     return (*draft.writes(), Update(replace(state, billed=0, version=state.version + 1)))
 
 

@@ -5,7 +5,7 @@ programme that it may use up (INV-2, INV-4, INV-5).
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from billing.facts import FactKind
 from billing.ids import Key, client_pk, digest, segment, session_pk
@@ -69,6 +69,11 @@ class Session(Asleep):
 
 def session_key(practice: str, session_id: str) -> Key:
     return Key(session_pk(practice, session_id), "SESSION#")
+
+
+CLAIM_ESTIMATE: Final = "claim/"
+"""What the source of an estimate begins with that is a claim's, not a session's: no id that a practice gives holds a
+slash."""
 
 
 @dataclass(frozen=True)

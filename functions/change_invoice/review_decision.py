@@ -8,11 +8,11 @@ Decided again the same way, it is decided; another way, it is refused. Apart fro
 from datetime import datetime
 
 from billing.account import Books
-from billing.claim_file import ClaimFile
+from billing.claim_file import ClaimFile, claims_behind
 from billing.draft import Draft
 from billing.explain import ExplainedLine
 from billing.ids import practice_key
-from billing.invoice import Invoice, Source
+from billing.invoice import Invoice
 from billing.invoice_lines import InvoiceLines, invoice_lines_key
 from billing.issuing import Trigger, judge_again
 from billing.policy import Practice
@@ -28,7 +28,6 @@ from billing.reviewing import (
     reviewed_invoice,
     uphold,
 )
-from billing.session import BilledSession, billed_session_key
 from billing.staff_action import Deed, StaffAction
 from billing.standing import Choice
 from billing.standing import Decision as Released
@@ -91,12 +90,7 @@ def _what_follows(
 
 def _claim_of(store: Store, invoice: Invoice) -> ClaimFile | None:
     """The claim whose results an invoice follows, where there is one that bills it."""
-    claim_id = ""
-    if invoice.source is Source.CLAIM:
-        claim_id = invoice.source_id
-    elif invoice.source is Source.ESTIMATE:
-        billed = store.get(billed_session_key(invoice.practice, invoice.source_id))
-        claim_id = billed.claim_id if isinstance(billed, BilledSession) else invoice.source_id.removeprefix("claim/")
+    claim_id = claims_behind(store, invoice.practice, [invoice]).get(invoice.invoice_id)
     if not claim_id:
         return None
     file = ClaimFile.read(store, invoice.practice, claim_id)

@@ -9,18 +9,15 @@ pending (wake)      -> hold what waited 45 days    past_due (wake) -> the paymen
 from datetime import datetime
 
 from billing.account import Books
-from billing.claim_file import ClaimFile
+from billing.claim_file import ClaimFile, claims_behind
 from billing.claim_state import ClaimState, ReceivedResult, Submission
+from billing.correcting import waiting_for_the_bank
 from billing.facts import Fact, FactKind, Message, WakeKind
-from billing.invoice import Invoice, Source
+from billing.invoice import Invoice
 from billing.issuing import Trigger, age, judge_again
 from billing.ports import Store, Write
 from billing.session import Session
 from functions.issue_invoice import sessions
-
-OF_A_CLAIM = (Source.CLAIM, Source.ESTIMATE)
-"""Invoices whose source is the claim that they bill. An estimate may be a session's: what waits about such a one, a
-person releases."""
 
 
 def run(message: Message, *, store: Store, now: datetime) -> None:
@@ -56,15 +53,17 @@ def run(message: Message, *, store: Store, now: datetime) -> None:
 
 
 def _go_on_after(store: Store, fact: Fact, now: datetime) -> None:
-    """The bank has decided (PAY-13): what payers decided about the payment's claims meanwhile takes effect."""
+    """The bank has decided (PAY-13): what payers decided about the payment's claims meanwhile takes effect, and so does
+    what was told of their sessions."""
     books = Books.expect(store, fact.practice, fact.client)
     payment = books.attempt(int(fact.data["attempt"]))
-    paid_for = {part.invoice_id for part in payment.parts} if payment else set()
-    plans = {i.plan_id for i in books.invoices if i.invoice_id in paid_for} - {""}
-    paid_for |= {part.invoice_id for plan in books.plans if plan.plan_id in plans for part in plan.covers}
-    claims = {i.source_id for i in books.invoices if i.invoice_id in paid_for and i.source in OF_A_CLAIM}
-    for claim_id in sorted(claims):
+    waiting = waiting_for_the_bank(books, payment) if payment else ()
+    claims = claims_behind(store, fact.practice, waiting).values()
+    for claim_id in sorted(set(claims)):
         file = ClaimFile.read(store, fact.practice, claim_id)
-        writes = judge_again(file, Trigger("system", str(fact.data["dispute_id"])), now) if file.results else ()
+        if not file.results:
+            sessions.tell_again(store, file, now)
+            continue
+        writes = judge_again(file, Trigger("system", str(fact.data["dispute_id"])), now)
         if writes:
             store.commit(*writes)

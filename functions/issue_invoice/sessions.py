@@ -6,9 +6,10 @@ from datetime import datetime
 
 from billing import eap
 from billing.account import Books
+from billing.claim_file import ClaimFile
 from billing.claim_state import ClaimState, Submission, claim_state_key
 from billing.eligibility import Eligibility, eligibility_key
-from billing.estimating import Known, estimate_claim, estimate_session, programme_pays
+from billing.estimating import Known, estimate_claim, estimate_session, programme_pays, session_ids
 from billing.ids import Key, claim_pk, practice_key
 from billing.policy import Practice
 from billing.ports import Store, Write
@@ -19,6 +20,7 @@ from billing.session import (
     Session,
     authorisation_use_key,
     billed_session_key,
+    session_key,
 )
 from billing.session_billing import bill_self_pay
 
@@ -52,6 +54,14 @@ def bill(store: Store, session: Session, now: datetime) -> None:
             writes = programme_pays(session, claim, state, books, practice, now)
     if writes:
         store.commit(*writes)
+
+
+def tell_again(store: Store, file: ClaimFile, now: datetime) -> None:
+    """What programmes pay of a claim that nobody has answered, as if its sessions were told just now."""
+    named = session_ids(file.submitted) if file.submitted else ()
+    for row in store.get_many([session_key(file.practice.practice, one) for one in named]):
+        if isinstance(row, Session) and row.paid_by is PaidBy.EAP:
+            bill(store, row, now)
 
 
 def _submission(store: Store, session: Session, billed: BilledSession) -> Submission:

@@ -8,6 +8,7 @@ import pytest
 from billing.account import Account
 from billing.claim import Adjustment, ClaimResult, ClaimStatus
 from billing.claim_state import ReceivedResult, Submission
+from billing.dispute import DisputeState
 from billing.facts import FactKind, Message
 from billing.ids import account_pk, facts_pk
 from billing.invariants import AccountRows, check_account
@@ -481,6 +482,73 @@ def test_inv_5_an_estimate_is_taken_back_when_a_programme_turns_out_to_cover_its
     assert (care.account["balance"], care.mails) == (0, ["charge_notice", "invoice_changed"])
     care.forward(days=5)
     assert (care.taken, care.dead) == (0, [])
+
+
+# ---------------------------------------------------------------- PAY-13: while the client's bank decides
+
+
+def disputed(care: Estimating) -> tuple[str, str]:
+    """Ana has paid her estimate, and her bank looks into that -> the payment, the dispute."""
+    care.pay(care.invoice.invoice_id)
+    (payment,) = care.books.attempts
+    dispute = care.cards.open_dispute(payment.intent_id)
+    care.webhook("charge.dispute.created", intent=payment.intent_id)
+    assert care.invoice.disputed
+    return payment.intent_id, dispute
+
+
+def bank_decides(care: Estimating, intent: str, dispute: str, decided_as: DisputeState) -> None:
+    care.cards.decide_dispute(dispute, decided_as)
+    care.webhook("charge.dispute.closed", intent=intent)
+
+
+@pytest.mark.parametrize(("decided_as", "back", "owed"), [(DisputeState.WON, 4750, 0), (DisputeState.LOST, 0, 6250)])
+@pytest.mark.parametrize("first", ["session", "claim"])
+def test_pay_13_what_the_payer_makes_of_an_estimate_while_the_bank_decides_takes_effect_by_itself(
+    first: str, decided_as: DisputeState, back: int, owed: int
+) -> None:
+    """INV-3: whichever of session and claim the estimate was of."""
+    care = Estimating()
+    calls = [lambda: care.tell(insured()), lambda: care.submit_claim(claim())]
+    for call in calls if first == "session" else reversed(calls):
+        assert call().status == 201
+    intent, dispute = disputed(care)
+    care.receive(owes(6250))
+    assert ([hold.reason for hold in care.holds], care.amounts) == (["needs_review"], [110_00])
+    bank_decides(care, intent, dispute, decided_as)
+    assert (care.holds, care.amounts, care.account["balance"]) == ([], [6250], owed)
+    assert sum(refund.amount for refund in care.books.refunds) == back
+    assert care.mails.count("invoice_changed") == 1
+    care.sound()
+
+
+def test_pay_13_what_a_programme_pays_while_the_bank_decides_is_given_back_by_itself() -> None:
+    """INV-5"""
+    care = Estimating()
+    care.submit_claim(claim())
+    intent, dispute = disputed(care)
+    care.tell(eap("s1"))
+    assert care.amounts == [110_00]
+    bank_decides(care, intent, dispute, DisputeState.WON)
+    assert (care.amounts, care.account["balance"]) == ([0], 0)
+    assert sum(refund.amount for refund in care.books.refunds) == 110_00
+    care.sound()
+
+
+def test_inv_3_a_charge_that_is_on_its_way_holds_no_correction_up() -> None:
+    """What it brings too much goes back."""
+    care = Estimating(ENROLLED)
+    care.tell(insured())
+    care.submit_claim(claim())
+    care.cards.fault = "lost_response"
+    care.forward(hours=48)
+    assert care.invoice.status == "processing"
+    care.receive(owes(6250))
+    assert (care.holds, care.invoice.total) == ([], 6250)
+    care.hear(1)
+    care.forward(days=1)
+    assert (care.account["balance"], sum(r.amount for r in care.books.refunds)) == (0, 4750)
+    assert care.dead == []
 
 
 def test_inv_5_an_estimate_stays_where_the_programme_does_not_cover_its_session() -> None:
