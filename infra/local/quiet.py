@@ -15,17 +15,24 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from billing.ports import Record
 from edges.codec import decode
-from infra.local.cloud import Cloud
+from infra.local.cloud import Cloud, Crashed
 
 SETTLE_WITHIN_S: Final = 120.0
 """A message that keeps failing is a dead letter after half a minute, a Stripe that hangs is given up after one."""
 LOOK_EVERY_S: Final = 0.03
+ASK_RELAY_AFTER_S: Final = 5.0
+"""On a busy machine the cloud loses the relay's last line until the relay runs once more, and then it is the only thing
+that anybody waits for."""
 RELAY: Final = "publish_facts"
+NOT_RELAYED: Final = "facts not yet relayed to the queues"
+_TIMELESS: Final = {"ApproximateCreationDateTime": 0}
+"""What the stream's client made a date of, as the relay is called with JSON."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,7 @@ class StreamTail:
         """Sequence number of the last fact among them."""
         self.relayed = ""
         """Sequence number up to which the relay says it sent."""
+        self._last_fact: dict[str, Any] = {}
         self._logs_since_ms = 0
         self.facts: list[Record] = []
         """Every row that is a fact, in the order written."""
@@ -70,6 +78,7 @@ class StreamTail:
                 image = change.get("NewImage", {})
                 if record["eventName"] == "INSERT" and "kind" in image:
                     self.to_relay = self.written
+                    self._last_fact = {"eventName": "INSERT", "dynamodb": {**change, **_TIMELESS}}
                     self.facts.append(decode(image))
             if not self.is_relayed:
                 self._read_log()
@@ -77,6 +86,16 @@ class StreamTail:
     @property
     def is_relayed(self) -> bool:
         return self.relayed >= self.to_relay
+
+    def ask_relay(self) -> None:
+        """Give the relay the last fact once more, so that it says how far it has come; sent twice is seen twice. One
+        that is switched off, or fails, has said so: then there is something to wait for."""
+        mappings = self._cloud.functions.list_event_source_mappings(
+            FunctionName=f"kindbill-{self._cloud.stage}-{RELAY}"
+        )
+        if all(one["State"] == "Enabled" for one in mappings["EventSourceMappings"]):
+            with suppress(Crashed):
+                self._cloud.invoke(RELAY, {"Records": [self._last_fact]})
 
     def _records(self) -> Iterator[dict[str, Any]]:
         streams, arn = self._cloud.streams, self._cloud.outputs["StreamArn"]
@@ -139,12 +158,13 @@ class Quiet:
                 )
         self.tail.read()
         if not self.tail.is_relayed:
-            stuck.append("facts not yet relayed to the queues")
+            stuck.append(NOT_RELAYED)
         return Look(tuple(stuck), self.tail.written)
 
     async def settle(self, within_s: float = SETTLE_WITHIN_S) -> None:
         """Return when all is quiet. Raises NotQuiet."""
         give_up = time.monotonic() + within_s
+        ask_at = time.monotonic() + ASK_RELAY_AFTER_S
         before: Look | None = None
         while True:
             look = await asyncio.to_thread(self.look)
@@ -152,5 +172,10 @@ class Quiet:
                 return
             if look.stuck and time.monotonic() > give_up:
                 raise NotQuiet(look.stuck)
+            if look.stuck != (NOT_RELAYED,):
+                ask_at = time.monotonic() + ASK_RELAY_AFTER_S
+            elif time.monotonic() > ask_at:
+                await asyncio.to_thread(self.tail.ask_relay)
+                ask_at = time.monotonic() + ASK_RELAY_AFTER_S
             before = look
             await asyncio.sleep(LOOK_EVERY_S)

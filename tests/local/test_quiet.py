@@ -3,11 +3,13 @@
 import asyncio
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
 
-from infra.local.cloud import Cloud, Depth
+from infra.local import quiet as waiting
+from infra.local.cloud import Cloud, Crashed, Depth
 from infra.local.quiet import NotQuiet, Quiet
 
 EMPTY = Depth(0, 0, 0)
@@ -21,6 +23,10 @@ class OneCloud:
         self.outputs = {"StreamArn": "arn:stream"}
         self.streams = self
         self.logs = self
+        self.functions = self
+        self.relay_state = "Enabled"
+        self.relay_crashes = False
+        self.asked: list[str] = []
         self.depth = EMPTY
         self.records: list[dict[str, Any]] = []
         self.lines: list[dict[str, Any]] = []
@@ -42,13 +48,26 @@ class OneCloud:
         }
         if fact:
             image["kind"] = {"S": "StripeEventStored"}
-        change = {"SequenceNumber": number, "NewImage": image}
+        written_at = datetime(2026, 11, 20, tzinfo=UTC)
+        change = {"SequenceNumber": number, "NewImage": image, "ApproximateCreationDateTime": written_at}
         self.records.append({"eventName": "INSERT" if fact else "MODIFY", "dynamodb": change})
         return number
 
     def relay(self, through: str) -> None:
         line = json.dumps({"message": "relayed", "relayed_through": through})
         self.lines.append({"timestamp": len(self.lines), "message": line})
+
+    def list_event_source_mappings(self, FunctionName: str) -> dict[str, Any]:  # noqa: N803
+        assert FunctionName == "kindbill-local-publish_facts"
+        return {"EventSourceMappings": [{"State": self.relay_state}]}
+
+    def invoke(self, verb: str, event: dict[str, Any]) -> None:
+        """The relay is called by hand: it sends that again, and its line comes."""
+        through = json.loads(json.dumps(event))["Records"][-1]["dynamodb"]["SequenceNumber"]
+        self.asked.append(f"{verb} {through}")
+        if self.relay_crashes:
+            raise Crashed("throttled")
+        self.relay(through)
 
     def work(self) -> dict[str, Depth]:
         self.on_look()
@@ -124,6 +143,27 @@ def test_a_fact_that_the_relay_has_not_sent_is_not(cloud: OneCloud) -> None:
     cloud.relay(last)
     asyncio.run(quiet.settle(within_s=0))
     assert len(quiet.tail.facts) == 4
+
+
+def test_a_relay_whose_last_line_was_lost_is_asked_once_more(cloud: OneCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cloud on a busy machine keeps the line back until the function runs again."""
+    monkeypatch.setattr(waiting, "ASK_RELAY_AFTER_S", 0.0)
+    cloud.write()
+    last = cloud.write()
+    asyncio.run(quiet_of(cloud).settle())
+    assert cloud.asked == [f"publish_facts {last}"]
+
+
+@pytest.mark.parametrize("state, crashes, asks", [("Disabled", False, False), ("Enabled", True, True)])
+def test_a_relay_that_is_off_or_fails_keeps_everybody_waiting(
+    cloud: OneCloud, monkeypatch: pytest.MonkeyPatch, state: str, crashes: bool, asks: bool
+) -> None:
+    monkeypatch.setattr(waiting, "ASK_RELAY_AFTER_S", 0.0)
+    cloud.relay_state, cloud.relay_crashes = state, crashes
+    cloud.write()
+    with pytest.raises(NotQuiet, match="not yet relayed"):
+        asyncio.run(quiet_of(cloud).settle(within_s=0.2))
+    assert bool(cloud.asked) is asks
 
 
 def test_a_change_that_is_no_fact_needs_no_relay(cloud: OneCloud) -> None:
