@@ -215,7 +215,7 @@ _BLOCKED = Decline("Your bank does not allow charges on this card any more.", _O
 _REVOKED = Decline(
     "Your bank told us that you withdrew permission for these charges.", _OTHER_CARD, retry=False, ends_autopay=True
 )
-_BUSY = Decline("The charge could not be processed at this moment.", "You need to do nothing.", retry=True)
+_BUSY = Decline("The charge could not be processed at this moment.", "You do not need to do anything.", retry=True)
 _AUTHENTICATE = Decline(
     "Your bank wants you to confirm this payment yourself.", "Please finish it with the button below.", retry=False
 )

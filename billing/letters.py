@@ -135,14 +135,14 @@ def _invoice_letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[Written]
         case Announcement.NONE:
             letter = desk.to_client(NoticeKind.INVOICE, amount=amount)
     if fact.kind == FactKind.INVOICE_ISSUED and "before" in fact.data:
-        letter = replace(letter, change=change_in_words(fact))
-    told = replace(letter, basis=basis_of(invoice), went=_in_totals(desk, amount))
+        letter = replace(letter, change=f"{change_in_words(fact)} This second bill asks for the difference only.")
+    told = replace(letter, basis=basis_of(invoice), total=invoice.total, went=_in_totals(desk, invoice.total))
     return [(told, (invoice.invoice_id,))]
 
 
 def _in_totals(desk: Desk, amount: Cents) -> WhereItWent | None:
     """Where the price of the bill went, as far as a mail may say it (LAW-1); None where there is nothing to tell, or
-    the lines are not about exactly what the mail asks for."""
+    the lines are not about exactly what the bill asks for."""
     went = where_it_went(desk.explained.lines) if desk.explained else None
     tells = went is not None and went.somebody_else_had_a_part and not went.differences and went.yours == amount
     return went.in_totals if went is not None and tells else None

@@ -15,7 +15,7 @@ from billing.refund import RefundCause
 SENTENCES = {
     Why.ADJUDICATED: "Your health plan has decided; before, we could only estimate your part.",
     Why.CORRECTION: "Your health plan corrected its decision.",
-    Why.REVERSAL: "Your health plan took its decision back. When it has decided again, we write to you.",
+    Why.REVERSAL: "Your health plan took its decision back. When it has decided again, we will email you.",
     Why.OTHER_PAYER: "Your other health plan has decided as well.",
     Why.RELEASED: "We looked into your health plan's decision.",
     Why.REVIEW: "We looked into this bill.",

@@ -31,14 +31,11 @@ def review_requested(fact: Fact, desk: Desk) -> Iterable[Written]:
         announced=bool(fact.data["announced"]),
         left=int(fact.data["open"]),
     )
-    quoted = f" ({dollars(review.quoted)})" if review.quoted is not None else ""
-    reason = (
-        f"Client {fact.client} says that their health plan quoted another amount{quoted} than the {dollars(amount)} of "
-        f"invoice {review.invoice_id}."
-    )
+    quoted = dollars(review.quoted) if review.quoted is not None else "another amount"
+    reason = f"Client {fact.client} says that their health plan quoted {quoted}, not {dollars(amount)}."
     what_to_do = (
-        "It is not charged, reminded of or past due until you decide. Ask the plan, note its call reference, then "
-        f"uphold or correct the amount. The review is {review.review_id}."
+        "The bill is not charged, reminded of or past due until you decide. Ask the plan, note the reference of that "
+        f"call, then uphold or correct the amount. The review is {review.review_id}, of invoice {review.invoice_id}."
     )
     return [(letter, ()), *staff(desk, reason, what_to_do)]
 

@@ -59,7 +59,8 @@ class Letter:
     `reason`, `what_to_do`: plain sentences · `retry_at`: next try of a failed charge · `cap`: limit per charge ·
     `consent_text`: the text agreed to · `announced`: a charge was announced that changes, or does not happen ·
     `recorded`, `received_on`: the practice took the money itself, that day · `left`: what of the paid bills is open ·
-    `excess`: what was paid above them · `basis`: what a new bill rests on, `went`: where its price went, in totals ·
+    `excess`: what was paid above them · `basis`: what a new bill rests on, `total`: what it asks for where `amount` is
+    what is open of that, `went`: where its price went, in totals ·
     `before`, `after`: what a bill asked for and asks for now, `change`: why, in a sentence · `returned`, `returned_to`:
     of that, what goes back, and to which card · `credited`: what stays credit ·
     `disclosure`: accepted before a plan.
@@ -91,6 +92,7 @@ class Letter:
     left: Cents = 0
     excess: Cents = 0
     basis: Basis = Basis.DECIDED
+    total: Cents = 0
     before: Cents = 0
     after: Cents = 0
     change: str = ""

@@ -44,7 +44,7 @@ class Kind(StrEnum):
 
 
 LABELS: Final[dict[Kind, str]] = {
-    Kind.DISCOUNT: "Discount your plan agreed",
+    Kind.DISCOUNT: "Your plan's discount",
     Kind.NOT_YOURS: "Taken off, not yours to pay",
     Kind.OTHER_INSURANCE: "Settled by your other insurance",
     Kind.FIXED: "Covered by your plan's fixed payment",

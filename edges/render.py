@@ -10,10 +10,12 @@ one in as the mail leaves, and nothing secret is stored.
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from itertools import groupby
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -25,6 +27,9 @@ from edges.picture import picture
 
 PAY_LINK: Final = "{{PAY_LINK}}"
 """Stands for the client's pay link in every rendered letter."""
+
+TEXT_WIDTH: Final = 76
+"""Characters in a line of a mail's plain text."""
 
 ANNOUNCES_ITS_ROWS: Final = frozenset({NoticeKind.PLAN_SCHEDULE, NoticeKind.AUTOPAY_ON})
 """Kinds whose rows are charges to come: the letter is their notice, so each is named by its moment (AUTO-4)."""
@@ -73,6 +78,7 @@ def render_letter(letter: Letter) -> Rendered:
         "practice_name": one_line(letter.practice_name),
         "first_name": first_name(letter.client_name),
         "went": letter.went,
+        "asked": letter.total or letter.amount,
         "rows": [(_label(item, letter), dollars(item.amount)) for item in letter.items],
         "pay_link": PAY_LINK,
     }
@@ -81,8 +87,22 @@ def render_letter(letter: Letter) -> Rendered:
     return Rendered(
         subject=one_line(subject),
         html=ENVIRONMENT.get_template(f"mails/{letter.kind}.html").render(known, subject=one_line(subject)),
-        text=re.sub(r"\n{3,}", "\n\n", words.render(known)).strip() + "\n",
+        text=_folded(words.render(known)),
     )
+
+
+def _folded(text: str) -> str:
+    """Plain text in paragraphs of lines that every mail program shows whole. The subject, indented rows and links stay
+    lines of their own, however long: a link that is broken leads nowhere."""
+    subject, _, rest = text.strip().partition("\n")
+    paragraphs = (paragraph.splitlines() for paragraph in re.split(r"\n\s*\n", rest.strip("\n")))
+    return "\n\n".join([subject, *("\n".join(_lines(paragraph)) for paragraph in paragraphs)]) + "\n"
+
+
+def _lines(paragraph: Iterable[str]) -> Iterator[str]:
+    for stands_alone, group in groupby(paragraph, lambda line: line.startswith("  ") or PAY_LINK in line):
+        lines = list(group)
+        yield from lines if stands_alone else wrap(" ".join(lines), TEXT_WIDTH, break_long_words=False)
 
 
 def _label(item: LetterItem, letter: Letter) -> str:

@@ -423,7 +423,7 @@ def test_a_refused_card_does_not_say_that_autopay_is_off_where_it_is_on_with_ano
         words = render_letter(mail)
         assert words.subject == subject
         assert ("stay as they are, with Visa ending 4242" in words.text) is account.autopay
-        assert ("we charge no card by ourselves" in words.text) is not account.autopay
+        assert ("we charge no card automatically" in words.text) is not account.autopay
 
 
 @pytest.mark.parametrize("reason", WHY_AUTOPAY_ENDED)

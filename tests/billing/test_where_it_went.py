@@ -31,14 +31,14 @@ def parts(where: WhereItWent) -> list[tuple[str, int]]:
 def test_inv_6_a_session_with_a_copay() -> None:
     where = went(DISCOUNT, COPAY)
     assert (where.billed, where.you_owe) == (15000, 2250)
-    assert parts(where) == [("Discount your plan agreed", 4500), ("Your plan paid", 8250), ("Copay", 2250)]
+    assert parts(where) == [("Your plan's discount", 4500), ("Your plan paid", 8250), ("Copay", 2250)]
     assert where.slices == where.parts
 
 
 def test_inv_6_a_session_with_deductible_and_coinsurance() -> None:
     where = went(DISCOUNT, DEDUCTIBLE, Adjustment("PR", "2", 1300))
     assert parts(where) == [
-        ("Discount your plan agreed", 4500),
+        ("Your plan's discount", 4500),
         ("Your plan paid", 5200),
         ("Deductible", 4000),
         ("Coinsurance", 1300),
@@ -72,7 +72,7 @@ def test_inv_6_a_payment_above_the_charge_is_said_to_be_one() -> None:
 def test_inv_6_the_federal_cut_is_nobodys_discount_and_not_the_clients() -> None:
     """CO-253, sequestration."""
     where = went(DISCOUNT, Adjustment("CO", "253", 170), COPAY)
-    assert parts(where)[:2] == [("Discount your plan agreed", 4500), ("Taken off, not yours to pay", 170)]
+    assert parts(where)[:2] == [("Your plan's discount", 4500), ("Taken off, not yours to pay", 170)]
     assert where.parts[1].sentences == (
         "Federal budget rules cut this payment slightly. The cut cannot be charged to you.",
     )
@@ -100,7 +100,7 @@ def test_inv_6_a_denial_that_is_not_the_clients_leaves_nothing_to_them() -> None
 
 def test_inv_6_what_was_added_back_is_not_called_taken_off() -> None:
     where = went(DISCOUNT, Adjustment("CO", "253", -170), COPAY)
-    assert parts(where)[:2] == [("Discount your plan agreed", 4500), ("Added back by your plan", -170)]
+    assert parts(where)[:2] == [("Your plan's discount", 4500), ("Added back by your plan", -170)]
     assert [part.amount for part in where.slices] == [4330, 8420, 2250]
 
 
@@ -132,7 +132,7 @@ def test_a_reason_given_twice_is_said_once() -> None:
 def test_several_services_are_one_bill() -> None:
     where = where_it_went([*explain(decided(DISCOUNT, COPAY), SUBMITTED), *explain(OWES_62_50, SUBMITTED)])
     assert parts(where) == [
-        ("Discount your plan agreed", 9000),
+        ("Your plan's discount", 9000),
         ("Your plan paid", 12500),
         ("Deductible", 4000),
         ("Copay", 4500),
@@ -143,7 +143,7 @@ def test_several_services_are_one_bill() -> None:
 def test_law_1_the_totals_for_a_mail_name_no_reason_and_no_kind_of_the_clients_part() -> None:
     totals = went(DISCOUNT, Adjustment("CO", "11", 1000), COPAY, DEDUCTIBLE).in_totals
     assert parts(totals) == [
-        ("Discount your plan agreed", 4500),
+        ("Your plan's discount", 4500),
         ("Taken off, not yours to pay", 1000),
         ("Your plan paid", 3250),
         ("Your part", 6250),

@@ -163,7 +163,7 @@ def test_a_softly_declined_card_is_tried_again_1_3_and_7_days_after_the_first_tr
         assert "$62.50" in mail["subject"]
         assert FUNDS in in_words(mail)
         assert f"Next try: {local:%A}, {local:%B} {local.day}" in in_words(mail)
-    assert "We will not try again by ourselves" in in_words(failed[-1])
+    assert "We will not try again automatically" in in_words(failed[-1])
 
 
 def test_after_the_last_try_reminders_with_the_pay_link_take_over(season: Season) -> None:
@@ -185,7 +185,7 @@ def test_a_lost_card_is_never_tried_again(season: Season) -> None:
     mail = client.mail("charge_failed")
     assert "Your bank does not allow charges on this card any more." in in_words(mail)
     assert "lost" not in mail["text"].lower()
-    assert "We will not try again by ourselves" in in_words(mail)
+    assert "We will not try again automatically" in in_words(mail)
     assert client.mails("reminder")
     assert client.account()["balance"] == 62_50
 

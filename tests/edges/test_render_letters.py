@@ -13,7 +13,16 @@ from billing.explain import explain
 from billing.money import dollars
 from billing.notice import Letter, LetterItem, NoticeKind
 from billing.where_it_went import where_it_went
-from edges.render import PAY_LINK, STYLE, TEMPLATES, Rendered, moment_in_words, phone_in_words, render_letter
+from edges.render import (
+    PAY_LINK,
+    STYLE,
+    TEMPLATES,
+    TEXT_WIDTH,
+    Rendered,
+    moment_in_words,
+    phone_in_words,
+    render_letter,
+)
 from tests.billing.claim_examples import decided
 
 TUESDAY_NINE = datetime(2026, 11, 24, 17, 0, tzinfo=UTC)
@@ -209,7 +218,7 @@ def test_auto_4_a_charge_notice_names_amount_card_and_the_moment_in_the_zone_of_
 
 def test_auto_2_an_approval_request_says_that_nothing_is_charged_without_a_click() -> None:
     for words in both(render_letter(letter(NoticeKind.APPROVAL_REQUEST, amount=62000))):
-        assert "Nothing is charged unless you pay it with a click." in words
+        assert "Nothing is charged unless you choose to pay it." in words
         assert "above your limit of $500.00" in words
 
 
@@ -222,7 +231,7 @@ def test_auto_6_a_failed_charge_says_why_what_to_do_and_when_it_is_tried_again()
 
 def test_auto_7_a_charge_that_is_not_tried_again_says_so() -> None:
     for words in both(render_letter(letter(NoticeKind.CHARGE_FAILED, retry_at=None))):
-        assert "We will not try again by ourselves." in words
+        assert "We will not try again automatically." in words
         assert "Next try" not in words
 
 
@@ -331,3 +340,16 @@ def test_a_client_without_a_name_is_greeted_without_one() -> None:
 )
 def test_a_phone_number_is_written_as_people_write_it(stored: str, read: str) -> None:
     assert phone_in_words(stored) == read
+
+
+def test_plain_text_fits_its_lines_and_breaks_no_link() -> None:
+    """Mail programs break longer lines where they like; the subject, links and rows stay whole."""
+    said = letter(NoticeKind.PLAN_SCHEDULE, disclosure="Each payment is due on its day.\n" + "There is no fee. " * 20)
+    for mail in (render_letter(said), *(render_letter(letter(kind)) for kind in NoticeKind)):
+        subject, *lines = mail.text.splitlines()
+        assert subject == mail.subject
+        assert [line for line in lines if len(line) > TEXT_WIDTH and line[:2] != "  " and PAY_LINK not in line] == []
+        assert [line for line in lines if PAY_LINK in line and not line.startswith(PAY_LINK)] == []
+    text = render_letter(said).text
+    assert "Each payment is due on its day.\n\nThere is no fee. There" in text
+    assert "(202) 555-0143\n\nWe never ask for card numbers by email or phone.\n" in text

@@ -242,6 +242,7 @@ def test_inv_3_what_came_in_addition_to_a_paid_bill_is_a_supplement() -> None:
     assert (first.total, first.status, second.total) == (6250, "paid", 1750)
     assert story.mails == ["charge_notice", "receipt", "charge_notice"]
     assert "now $80.00 instead of $62.50" in story.letters[-1].change
+    assert "This second bill asks for the difference only." in story.letters[-1].change
     story.forward(hours=49)
     assert story.taken == 8000
     sound(story)

@@ -13,6 +13,7 @@ from billing.invoice_lines import InvoiceLines
 from billing.letters import letters_for, reminder
 from billing.notice import Letter, Posting
 from billing.ports import Insert, Update
+from edges.render import render_letter
 from functions.send_email import flow as send_email
 from tests.billing.claim_examples import OWES_62_50, SUBMITTED
 from tests.billing.examples import BY_HAND, CONTACT, ENROLLED, NOW, PRACTICE, PROVIDER, VISA, invoice
@@ -284,19 +285,36 @@ def test_inv_6_the_mail_of_a_bill_has_the_totals_of_its_explanation() -> None:
     (letter,) = billed(Story()).mailer.sent
     assert letter.went is not None
     assert [(part.label, part.shown) for part in letter.went.parts] == [
-        ("Discount your plan agreed", -4500),
+        ("Your plan's discount", -4500),
         ("Your plan paid", -4250),
         ("Your part", 6250),
     ]
 
 
-def test_inv_6_totals_that_are_not_what_the_mail_asks_for_are_left_out() -> None:
-    """A part was settled meanwhile: the page says how, the mail would only puzzle."""
+@pytest.mark.parametrize("settled_by", ["paid", "credited"])
+def test_inv_6_the_mail_of_a_bill_that_is_settled_in_part_says_what_the_plan_left_and_what_of_it_is_open(
+    settled_by: str,
+) -> None:
+    """Credit pays before a card does: the plan left $62.50 all the same, and that is what the totals are of."""
     story = Story(account=BY_HAND)
     billed(story)
-    story.store.commit(Update(replace(story.invoice, version=story.invoice.version + 1, paid=2000)))
-    letters = letters_for(fact(story, FactKind.INVOICE_ISSUED), explained_desk(story), story.now)
-    assert [(one.letter.amount, one.letter.went) for one in letters] == [(4250, None)]
+    story.store.commit(Update(replace(story.invoice, version=story.invoice.version + 1, **{settled_by: 2000})))
+    (one,) = letters_for(fact(story, FactKind.INVOICE_ISSUED), explained_desk(story), story.now)
+    assert one.letter.went is not None
+    assert (one.letter.amount, one.letter.went.yours) == (4250, 6250)
+    text = " ".join(render_letter(one.letter).text.split())
+    assert "it left $62.50 for you to pay" in text
+    assert "$20.00 of it is settled already, so $42.50 is left." in text
+
+
+def test_inv_6_totals_that_are_not_what_the_bill_asks_for_are_left_out() -> None:
+    """The page says why, the mail would only puzzle."""
+    story = Story(account=BY_HAND)
+    billed(story)
+    story.store.commit(Update(replace(story.invoice, version=story.invoice.version + 1, corrected=-2000)))
+    (one,) = letters_for(fact(story, FactKind.INVOICE_ISSUED), explained_desk(story), story.now)
+    assert (one.letter.amount, one.letter.went) == (4250, None)
+    assert "settled already" not in render_letter(one.letter).text
 
 
 def explained_desk(story: Story) -> Desk:
