@@ -19,7 +19,7 @@ from billing.money import STRIPE_MINIMUM, Cents, dollars
 from billing.payment import Attempt, AttemptKind, AttemptState
 from billing.plan import Instalment, InstalmentStatus, Plan
 from billing.planning import MOST_INVOICES
-from billing.policy import Practice
+from billing.policy import Overpayment, Practice
 from billing.refund import RefundState
 from billing.review import ReviewStatus
 from billing.where_it_went import WhereItWent, services_of, where_it_went
@@ -167,13 +167,16 @@ class Overview:
     """Everything the pay page says.
 
     `front`: the one bill there is to pay, None where `pay_all` stands in front · `bills`: the other unpaid ones, the
-    most recent session first (PAY-3) · `count`: of all unpaid ones · `decided`: a health plan decided them.
+    most recent session first (PAY-3) · `count`: of all unpaid ones · `decided`: a health plan decided them, and there
+    is something to pay · `far_above`: why what the client pays themself is not charged automatically, "" where it is
+    (LAW-5) · `credit_pays`: credit pays bills by itself.
     """
 
     front: Bill | None
     bills: tuple[Bill, ...]
     count: int
     decided: bool
+    far_above: str
     pay_all: PayAll | None
     total: Cents
     online: bool
@@ -182,6 +185,7 @@ class Overview:
     payments: tuple[Paid, ...]
     dropped: tuple[Dropped, ...]
     credit: Cents
+    credit_pays: bool
 
 
 def overview(
@@ -199,8 +203,10 @@ def overview(
         front=front,
         bills=tuple(one for one in bills if one is not front),
         count=len(bills),
-        decided=any(one.source in ABOUT_A_SESSION for one in unpaid)
+        decided=any(one.payable for one in bills)
+        and any(one.source in ABOUT_A_SESSION for one in unpaid)
         and all(basis_of(one) is Basis.DECIDED for one in unpaid),
+        far_above=_far_above(books, unpaid),
         pay_all=pay_all,
         total=sum(one.open_amount for one in unpaid),
         online=practice.online_payments,
@@ -209,6 +215,7 @@ def overview(
         payments=_payments(books),
         dropped=_dropped(books),
         credit=books.account.credit,
+        credit_pays=practice.policy.overpayment is Overpayment.CREDIT,
     )
 
 
@@ -257,7 +264,7 @@ def _bill(invoice: Invoice, books: Books, lines: Sequence[ExplainedLine], provid
     card = books.card(invoice.card_id)
     mark, waits = "Balance due", ""
     if charging:
-        mark, waits = "Payment in progress", "A payment for this is on its way. You need to do nothing."
+        mark, waits = "Payment in progress", "A payment for this is on its way. You do not need to do anything."
     elif invoice.disputed:
         mark, waits = "Being checked", "Your bank is looking into a payment of this bill. Nothing is charged meanwhile."
     elif invoice.in_review:
@@ -289,7 +296,7 @@ def _bill(invoice: Invoice, books: Books, lines: Sequence[ExplainedLine], provid
 
 
 _LOOKED_INTO: Final[Mapping[bool, str]] = {
-    True: "You asked us to check this amount. Nothing is charged meanwhile, and we write to you when it is decided.",
+    True: "You asked us to check this amount. Nothing is charged meanwhile, and we will email you when it is decided.",
     False: "We are looking into this bill. Nothing is charged meanwhile.",
 }
 """Whether the client asked for it -> what is said while somebody looks into a bill (INV-7)."""
@@ -309,9 +316,12 @@ def _note(invoice: Invoice, books: Books) -> str:
     upheld = (one for one in books.reviews_of(invoice.invoice_id) if one.status is ReviewStatus.UPHELD)
     if any(one.amount == invoice.total for one in upheld):
         return "We checked this amount for you: it stands."
-    if books.account.autopay and far_above_estimate(books, invoice):
-        return far_above_in_words(books)
     return ESTIMATE_NOTE if invoice.estimated else ""
+
+
+def _far_above(books: Books, unpaid: Sequence[Invoice]) -> str:
+    held_back = books.account.autopay and any(far_above_estimate(books, one) for one in unpaid)
+    return far_above_in_words(books) if held_back else ""
 
 
 def _day(invoice: Invoice) -> date | None:

@@ -122,7 +122,7 @@ def test_a_page_that_tells_what_staff_changed_is_fair_to_everybody_on_a_phone(
         person = Visitor(context, kindbill.base_url)
         person.open(client.link())
         person.enter_phone(client.phone)
-        assert "No longer to pay" in person.text
+        assert "No longer owed" in person.text
         assert "$62.50 sent back" in person.text
         assert_fair(person, "what staff changed")
 

@@ -97,7 +97,7 @@ def test_the_picture_of_a_bill_its_table_the_mail_and_the_api_say_the_same(kindb
     }
     assert rows == {
         "Full price": "$150.00",
-        "Discount your plan agreed": "−$45.00",
+        "Your plan's discount": "−$45.00",
         "Taken off, not yours to pay": "−$0.85",
         "Your plan paid": "−$41.65",
         "Deductible": "$40.00",
@@ -111,7 +111,7 @@ def test_the_picture_of_a_bill_its_table_the_mail_and_the_api_say_the_same(kindb
     assert (line["plan_discount"], line["insurance_paid"], line["you_owe"]) == (45_85, 41_65, 62_50)
     assert tuple((one["group"], one["code"], one["amount"]) for one in line["reasons"]) == adjustments
     mail = client.mail("invoice")["text"]
-    for label in ("Full price", "Discount your plan agreed", "Taken off, not yours to pay", "Your plan paid"):
+    for label in ("Full price", "Your plan's discount", "Taken off, not yours to pay", "Your plan paid"):
         assert f"{label}: {rows[label]}" in mail
     assert "Your part: $62.50" in mail
     assert "deductible" not in mail.lower()
@@ -324,7 +324,7 @@ def test_a_forged_link_is_a_page_that_says_what_to_do(kindbill: Kindbill, visit:
 
     assert person.open(f"{kindbill.base_url}/pay/{forged}") == 404
     assert person.heading == "This link leads nowhere"
-    assert "open the link in your latest mail" in person.text
+    assert "open the link in our latest email" in person.text
 
 
 def test_online_payment_switched_off_shows_whom_to_call_and_no_button(kindbill: Kindbill, visit: Visit) -> None:

@@ -141,7 +141,7 @@ def test_desk_3_a_bill_that_is_open_in_a_tab_is_voided_and_cannot_be_paid_there_
     assert client.taken() == []
     person.open(client.link())
     assert person.heading == "Hi In, there is nothing to pay"
-    assert "No longer to pay" in person.text
+    assert "No longer owed" in person.text
     kindbill.settle()
     assert client.account()["balance"] == 0
 

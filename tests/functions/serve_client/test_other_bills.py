@@ -66,4 +66,5 @@ def test_inv_4_an_invoice_by_hand_is_called_what_the_provider_called_it() -> Non
 def test_law_5_the_page_says_why_a_self_paid_bill_is_not_charged_by_itself() -> None:
     care = Care(replace(ENROLLED, cap=1_000_00))
     care.tell(session(rate=450_00, good_faith_estimate=50_00))
-    assert "together $400.00 above the estimate you were given" in seen(care)
+    care.tell(session("S-2", rate=50_00, good_faith_estimate=50_00))
+    assert seen(care).count("together $400.00 above the estimate you were given") == 1

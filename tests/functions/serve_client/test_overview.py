@@ -13,7 +13,7 @@ from billing.invoice import Source
 from billing.invoice_lines import InvoiceLines
 from billing.payment import Attempt, AttemptKind, AttemptState, Part
 from billing.plan import InstalmentStatus, Plan, schedule
-from billing.policy import Policy
+from billing.policy import Overpayment, Policy
 from billing.refund import Refund, RefundCause, RefundState
 from edges.render import render_page
 from functions.serve_client.door import Page
@@ -106,7 +106,7 @@ def test_inv_6_each_cent_of_a_bill_is_explained_in_plain_words() -> None:
     assert [value for _, value in rows] == ["$150.00", "−$45.00", "−$42.50", "$40.00", "$22.50", "$62.50"]
     words = [label for label, _ in rows]
     assert words[0] == "Full price"
-    assert words[1] == "Discount your plan agreed This is the discount we agreed with your plan. You do not pay it."
+    assert words[1] == "Your plan's discount This is the discount we agreed with your plan. You do not pay it."
     assert words[2] == "Your plan paid"
     assert words[3].startswith("Deductible This part goes toward your deductible")
     assert words[4].startswith("Copay This is your copay")
@@ -123,8 +123,7 @@ def test_inv_6_the_picture_shows_the_shares_of_the_full_price_and_says_them_in_w
     ]
     assert [one.text for one in picture.all("title", "desc")] == [
         "Where the $150.00 went",
-        "Discount your plan agreed: $45.00. Your plan paid: $42.50. "
-        "Deductible: $40.00. Copay: $22.50. You pay: $62.50.",
+        "Your plan's discount: $45.00. Your plan paid: $42.50. Deductible: $40.00. Copay: $22.50. You pay: $62.50.",
     ]
 
 
@@ -283,6 +282,16 @@ def test_inv_7_a_bill_in_review_is_shown_but_not_asked_for() -> None:
     assert "Being checked" in page.text
     assert "Pay $125.00" not in page.buttons()
     assert "Pay all $125.00" in page.buttons()  # the two others
+    assert page.headings()[0] == "Hi Ana, three bills are open"
+
+
+def test_inv_7_where_all_bills_are_being_checked_nothing_is_said_to_be_decided() -> None:
+    world = one_bill()
+    assert "Your health plan has decided" in seen(world).text
+    world.change(world.books.invoices[0], reviews=("hold_1",))
+    page = seen(world)
+    assert page.headings()[0] == "Hi Ana, one bill is open"
+    assert "Your health plan has decided" not in page.text
 
 
 def test_a_charge_on_its_way_is_shown_and_not_asked_for_again() -> None:
@@ -375,6 +384,25 @@ def test_credit_and_the_latest_payments_are_shown() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "overpayment, words",
+    [
+        (Overpayment.REFUND, "Riverbend Therapy owes you this amount. To have it paid back, call (202) 555-0143."),
+        (
+            Overpayment.CREDIT,
+            "It pays your next bills by itself, before any card is charged. To have it paid back instead, call "
+            "(202) 555-0143.",
+        ),
+    ],
+)
+def test_inv_3_the_page_says_what_becomes_of_credit(overpayment: Overpayment, words: str) -> None:
+    """Policy `overpayment`."""
+    world = a_world(Policy(overpayment=overpayment))
+    world.change(world.account, credit=2000)
+    world.signed_in()
+    assert words in " ".join(seen(world).text.split())
+
+
 def test_desk_3_a_bill_that_was_cancelled_or_written_off_is_shown_as_that_and_not_asked_for() -> None:
     world = a_world()
     world.bill(1, 6250, void=True)
@@ -383,7 +411,7 @@ def test_desk_3_a_bill_that_was_cancelled_or_written_off_is_shown_as_that_and_no
     page = seen(world)
     assert page.headings()[0] == "Hi Ana, there is nothing to pay"
     assert not [button for button in page.buttons() if button.startswith("Pay")]
-    assert "No longer to pay" in page.headings()
+    assert "No longer owed" in page.headings()
     assert "Friday, October 30 cancelled $62.50" in page.text
     assert "Friday, October 23 no longer asked for $50.00" in page.text
 

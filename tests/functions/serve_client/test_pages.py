@@ -168,7 +168,7 @@ def test_a_link_that_is_none_of_ours_is_a_404_page_that_says_what_to_do(path: st
     browser = Browser(three_bills())
     page = browser.open(path)
     assert browser.status == 404
-    assert "open the link in your latest mail" in page.text
+    assert "open the link in our latest email" in page.text
 
 
 def test_a_changed_link_is_unknown() -> None:
@@ -185,7 +185,7 @@ def test_a_link_older_than_90_days_is_a_410_page_that_says_what_to_do() -> None:
     browser.now = NOW + LASTS + timedelta(seconds=1)
     page = browser.open()
     assert browser.status == 410
-    assert "Please open the link in your latest mail." in page.text
+    assert "Please open the link in our latest email." in page.text
 
 
 def test_a_revoked_link_is_a_410_page() -> None:
