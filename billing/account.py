@@ -45,7 +45,9 @@ class Account(Asleep):
     """What a charge decision relies on. `cap`: the client's limit per charge in cents, None where they chose none and
     the practice's default holds (AUTO-2). `link_epoch`: raising it revokes every pay link. `turned_off_at`: when the
     client last turned autopay off; nothing they agreed to before counts after it (LAW-7). `enrolled_at`: since when
-    autopay is on; what was issued before is charged only if the client ticked it (AUTO-1)."""
+    autopay is on; what was issued before is charged only if the client ticked it (AUTO-1). `agreed_at`: when they gave
+    the consent in force, `agreed_cap`: the most that one charge could take without a click by then, their own limit or
+    the practice's (LAW-6)."""
 
     TYPE: ClassVar[str] = "account"
 
@@ -64,6 +66,8 @@ class Account(Asleep):
     link_epoch: int = 0
     turned_off_at: datetime | None = None
     enrolled_at: datetime | None = None
+    agreed_at: datetime | None = None
+    agreed_cap: Cents | None = None
 
     @property
     def key(self) -> Key:

@@ -14,6 +14,7 @@ from billing.facts import Fact, FactKind
 from billing.good_faith import far_above_estimate
 from billing.invoice import Invoice, Source
 from billing.money import STRIPE_MINIMUM, Cents
+from billing.network_notice import long_notice_ends, why_long
 from billing.payment import Attempt, AttemptKind, Card, Evidence
 from billing.period import overnight_after, whole_minute
 from billing.policy import AutopayDelay, Policy, Practice
@@ -106,6 +107,14 @@ def charge_moment(invoice: Invoice, practice: Practice, accepted_at: datetime) -
     return whole_minute(max(chosen, earliest))
 
 
+def announced_moment(books: Books, invoice: Invoice, practice: Practice, accepted_at: datetime) -> datetime:
+    """`charge_moment`, or later, where the card networks ask for a longer notice (LAW-6)."""
+    moment = charge_moment(invoice, practice, accepted_at)
+    if why_long(books, invoice.open_amount, moment, practice.time_zone) is None:
+        return moment
+    return max(moment, long_notice_ends(accepted_at, practice.time_zone))
+
+
 def minimum_notice(practice: Practice) -> timedelta:
     """How old an accepted notice must be before its charge."""
     return timedelta(hours=max(practice.policy.minimum_notice_hours, NOTICE_FLOOR_HOURS))
@@ -162,6 +171,9 @@ def why_not(books: Books, invoice: Invoice, practice: Practice, now: datetime) -
     if noticed_at is None:
         return NoCharge.NO_NOTICE
     if noticed_at + minimum_notice(practice) > now:
+        return NoCharge.NOTICE_TOO_YOUNG
+    too_short = plan is None and long_notice_ends(noticed_at, practice.time_zone) > now
+    if too_short and why_long(books, invoice.open_amount, now, practice.time_zone) is not None:
         return NoCharge.NOTICE_TOO_YOUNG
     if network_limit_reached(books, card, now):
         return NoCharge.CARD_NETWORK_LIMIT

@@ -28,6 +28,7 @@ from billing.invoice import Invoice, Source
 from billing.invoice_lines import InvoiceLines
 from billing.ledger import Book
 from billing.money import Cents
+from billing.network_notice import charged_by, is_quiet_since, long_notice_ends
 from billing.notice import NoticeKind, Posting
 from billing.payment import Attempt, AttemptKind, AttemptState
 from billing.policy import Practice
@@ -243,6 +244,16 @@ def _charge_was_allowed(attempt: Attempt, rows: AccountRows, practice: Practice 
             yield Broken(3, attempt.attempt_id, f"charged {attempt.amount}, above the cap of {cap}")
         if not any(at <= earliest for at in noticed):
             yield Broken(3, attempt.attempt_id, f"charged {part.invoice_id} without a notice old enough")
+        elif plan is None and practice is not None and _after_a_quiet_time(attempt, consent, rows.books, practice):
+            heard = attempt.started_at + CLOCKS_DIFFER
+            if not any(long_notice_ends(at, practice.time_zone) <= heard for at in noticed):
+                yield Broken(3, attempt.attempt_id, f"charged {part.invoice_id} on a short notice after a quiet time")
+
+
+def _after_a_quiet_time(attempt: Attempt, consent: Consent, books: Books, practice: Practice) -> bool:
+    """Whether the client had heard of no automatic payment for over six months (LAW-6)."""
+    before = [at for at in charged_by(books.attempts, consent.consent_id) if at < attempt.started_at]
+    return is_quiet_since(max([consent.agreed_at, *before]), attempt.started_at, practice.time_zone)
 
 
 ANNOUNCING = frozenset({NoticeKind.CHARGE_NOTICE, NoticeKind.INSTALMENT})

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 
 from billing import autopay
 from billing.account import Books
-from billing.autopay import Announcement, announcement, cap_of, charge_moment, meaning_of, minimum_notice
+from billing.autopay import Announcement, announced_moment, announcement, cap_of, meaning_of, minimum_notice
 from billing.basis import basis_of
 from billing.desk import Desk, Outgoing, Written, staff
 from billing.draft import Draft
@@ -25,6 +25,7 @@ from billing.letters_of_changes import dispute_closed, dispute_opened, no_longer
 from billing.letters_of_corrections import change_in_words, changed, credit_used
 from billing.letters_of_reviews import review_decided, review_over, review_requested
 from billing.money import STRIPE_MINIMUM, Cents
+from billing.network_notice import long_notice_in_words, why_long
 from billing.notice import Letter, LetterItem, NoticeKind
 from billing.payment import Attempt, AttemptKind, Part
 from billing.period import local_date, whole_minute
@@ -122,8 +123,10 @@ def _invoice_letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[Written]
         chosen = Announcement.NONE
     match chosen:
         case Announcement.CHARGE:
-            moment = charge_moment(invoice, desk.practice, now)
-            letter = desk.to_client(NoticeKind.CHARGE_NOTICE, amount=amount, card=shown, moment=moment)
+            moment = announced_moment(desk.books, invoice, desk.practice, now)
+            long = why_long(desk.books, amount, moment, desk.practice.time_zone)
+            longer = long_notice_in_words(desk.books, long, desk.practice.name)
+            letter = desk.to_client(NoticeKind.CHARGE_NOTICE, amount=amount, card=shown, moment=moment, reason=longer)
         case Announcement.APPROVAL:
             cap = cap_of(desk.books, desk.practice)
             letter = desk.to_client(NoticeKind.APPROVAL_REQUEST, amount=amount, card=shown, cap=cap)
@@ -412,6 +415,6 @@ def _announce(draft: Draft, invoice: Invoice, notice_id: str, practice: Practice
             notice_id=notice_id,
             notice_at=draft.now,
             card_id=draft.books.account.default_card,
-            charge_at=charge_moment(invoice, practice, draft.now),
+            charge_at=announced_moment(draft.books, invoice, practice, draft.now),
         )
     )

@@ -322,10 +322,10 @@ def _save_card(draft: Draft, attempt: Attempt, details: CardDetails, practice: P
         reason = "fsa_card" if card.fsa else "fsa_not_declared"
         draft.fact(FactKind.AUTOPAY_REFUSED, draft.books.account, {"card_id": card_id, "reason": reason})
     else:
-        _enrol(draft, attempt, attempt.enrolment, card)
+        _enrol(draft, attempt, attempt.enrolment, card, practice)
 
 
-def _enrol(draft: Draft, attempt: Attempt, enrolment: Enrolment, card: Card) -> None:
+def _enrol(draft: Draft, attempt: Attempt, enrolment: Enrolment, card: Card, practice: Practice) -> None:
     consent = Consent(
         practice=attempt.practice,
         client=attempt.client,
@@ -345,6 +345,8 @@ def _enrol(draft: Draft, attempt: Attempt, enrolment: Enrolment, card: Card) -> 
         autopay=True,
         enrolled_at=account.enrolled_at if account.autopay else draft.now,
         consent_id=consent.consent_id,
+        agreed_at=consent.agreed_at,
+        agreed_cap=practice.policy.default_cap if enrolment.cap is None else enrolment.cap,
         cap=enrolment.cap,
         default_card=card.card_id,
         failed_charges=0,

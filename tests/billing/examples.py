@@ -33,8 +33,9 @@ ENROLLED = Account(
     consent_id="consent_1",
     default_card="card_visa",
     stripe_customer="cus_ana",
+    agreed_at=NOW - timedelta(days=30),
 )
-BY_HAND = replace(ENROLLED, autopay=False, consent_id="", default_card="")
+BY_HAND = replace(ENROLLED, autopay=False, consent_id="", default_card="", agreed_at=None)
 
 
 def practice(**policy: Any) -> Practice:

@@ -1,8 +1,9 @@
 """Autopay, from the payer's file to the receipt: announced first, charged once, at the moment that was announced."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
+from billing.working_days import is_working_day
 from tests.e2e.decisions import Decision
 from tests.e2e.kindbill import ZONE, Client, Kindbill, instant
 from tests.e2e.launch import Launched
@@ -108,6 +109,29 @@ def test_a_charge_24_hours_after_the_invoice_happens_then(kindbill: Kindbill) ->
         kindbill.forward("1m")
 
     assert charged_at(client) == [moment]
+
+
+def test_law_6_a_charge_above_the_limit_of_the_time_leaves_two_working_days(kindbill: Kindbill) -> None:
+    """The practice charged at most $50.00 by itself when they agreed, and has raised that since."""
+    client = kindbill.new_client("long-notice")
+    with kindbill.policies(default_cap=50_00):
+        client.save_card()
+    posted_at = kindbill.now()
+    client.owes(62_50)
+
+    day, working_days = posted_at.astimezone(ZONE).date(), 0
+    while working_days < 2:
+        day += timedelta(days=1)
+        working_days += is_working_day(day)
+    moment = datetime.combine(day + timedelta(days=1), time(9), ZONE)
+    text = " ".join(client.mail("charge_notice")["text"].split())
+    assert f"{moment:%A}, {moment:%B} {moment.day}" in text
+    assert "charged at most $50.00 by itself. It has raised that since, so you have two working days" in text
+    kindbill.to(moment - timedelta(minutes=1))
+    assert client.intents() == []
+    kindbill.forward("1m")
+    assert client.taken() == [62_50]
+    assert charged_at(client) == [moment.astimezone(UTC)]
 
 
 def test_an_overnight_charge_waits_for_two_oclock_but_never_less_than_4_hours_after_its_notice(

@@ -126,6 +126,12 @@ DOCTORED: dict[str, tuple[int, Callable[[AccountRows], AccountRows]]] = {
         3,
         lambda r: _charge(r, started_at=_noticed_at(r) + timedelta(hours=3)),
     ),
+    "a charge on a short notice after a quiet half-year": (
+        3,
+        lambda r: replace(
+            r, consents={k: replace(c, agreed_at=_noticed_at(r) - timedelta(days=190)) for k, c in r.consents.items()}
+        ),
+    ),
     "an attempt its invoice does not know": (4, lambda r: _charge(r, state=AttemptState.STARTED)),
     "an invoice that waits for a settled attempt": (4, lambda r: _invoice(r, open_attempt=2)),
     "a plan that lost a cent": (5, _plan),
