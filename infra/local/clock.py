@@ -89,7 +89,11 @@ class Time:
             await self._quiet.settle()
             wakes: dict[Key, int] = {}
             while (step := await self._next_step(until)) is not None or self._clock.now < until:
-                await self._step(step or until, wakes)
+                if step is None:  # nothing more happens until then
+                    await self._clock.set(self._cloud, until)
+                    await self._quiet.settle()
+                else:
+                    await self._step(step, wakes)
             if stuck := await self._still_due(wakes):
                 raise Stuck(until, stuck)
 
@@ -116,17 +120,20 @@ class Time:
                 await asyncio.to_thread(self._cloud.invoke, "wake_due", {"source": "kindbill.local"})
         await self._quiet.settle()
         after = await self._rows(due)
-        leased = {item.key for item in await self._due(at + LEASE, AT_ONCE)}
-        moved = 0
-        for key, was, row in zip(due, before, after, strict=True):
-            same = was is not None and row is not None and was.version == row.version and _is_due(row, at)
-            if same and key in leased:  # a row that is written once is done with when its entry is gone
+        same = {
+            key
+            for key, was, row in zip(due, before, after, strict=True)
+            if was is not None and row is not None and was.version == row.version and _is_due(row, at)
+        }
+        if same:  # a row that is written once is done with when its entry is gone
+            same &= {item.key for item in await self._due(at + LEASE, AT_ONCE)}
+        for key in due:
+            if key in same:
                 wakes[key] = wakes.get(key, 0) + 1
             else:
                 wakes.pop(key, None)
-                moved += 1
         # A sweep may leave some of very many for its next run; only when none moved has time stopped.
-        if due and not moved and max(wakes.values()) >= WAKES_BEFORE_STUCK:
+        if due and len(same) == len(due) and max(wakes.values()) >= WAKES_BEFORE_STUCK:
             raise Stuck(at, await self._still_due(wakes))
 
     async def _still_due(self, wakes: dict[Key, int]) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import httpx
+import urllib3
 from botocore.config import Config
 from botocore.session import Session
 
@@ -90,6 +90,7 @@ class Cloud:
         self.cloudwatch = client("cloudwatch")
         self.secrets = client("secretsmanager")
         self.outputs: Mapping[str, str] = {}
+        self._http = urllib3.PoolManager(maxsize=10, retries=False, timeout=20)
 
     @classmethod
     def local(cls, port: int) -> "Cloud":
@@ -137,23 +138,34 @@ class Cloud:
         found = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=attributes)["Attributes"]
         return Depth(*(int(found[name]) for name in attributes))
 
+    # ---- what only the local cloud shows ----
+
     def work(self) -> dict[str, Depth]:
-        """Verb -> its queue's counts."""
-        return {verb: self.depth(self.queue_url(verb)) for verb in WORK_QUEUES}
+        """Verb -> its queue's counts, all as they were at one instant."""
+        messages = self.look_into_queues()
+        return {verb: _depth(messages[_name(self.queue_url(verb))]) for verb in WORK_QUEUES}
 
     def dead_letters(self) -> dict[str, Depth]:
         """Verb -> its dead letter queue's counts."""
-        return {verb: self.depth(self.dead_letters_url(verb)) for verb in DEAD_LETTERS}
+        messages = self.look_into_queues()
+        return {verb: _depth(messages[_name(self.dead_letters_url(verb))]) for verb in DEAD_LETTERS}
 
     def look_into_queues(self) -> dict[str, list[dict[str, Any]]]:
-        """Queue name -> its messages, on the local cloud only; looking does not hide them."""
-        answer = httpx.get(f"{self.endpoint}/_ministack/sqs/messages", timeout=20, trust_env=False)
+        """Queue name -> its messages; looking does not hide them."""
         return {
-            url.rsplit("/", 1)[-1]: messages
-            for regions in answer.raise_for_status().json()["messages"].values()
+            _name(url): messages
+            for regions in self.inspect("sqs/messages").values()
             for by_url in regions.values()
             for url, messages in by_url.items()
         }
+
+    def inspect(self, what: str) -> dict[str, Any]:
+        """Account -> what the local cloud's inspector knows of it."""
+        answer = self._http.request("GET", f"{self.endpoint}/_ministack/{what}")
+        if answer.status != 200:
+            raise RuntimeError(f"the local cloud answered {answer.status} when asked for its {what}")
+        found: dict[str, Any] = answer.json()["messages"]
+        return found
 
     # ---- functions and secrets ----
 
@@ -167,6 +179,17 @@ class Cloud:
     def put_secret(self, output: str, value: str) -> None:
         """Set the secret whose id is that output."""
         self.secrets.put_secret_value(SecretId=self.outputs[output], SecretString=value)
+
+
+def _name(url: str) -> str:
+    return url.rsplit("/", 1)[-1]
+
+
+def _depth(messages: list[dict[str, Any]]) -> Depth:
+    """As SQS counts them: what nobody sees yet is in flight when somebody has received it before, else delayed."""
+    waiting = sum(message["IsVisible"] for message in messages)
+    delayed = sum(not message["IsVisible"] and not message["ReceiveCount"] for message in messages)
+    return Depth(waiting, len(messages) - waiting - delayed, delayed)
 
 
 def _camel(verb: str) -> str:

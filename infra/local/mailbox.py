@@ -7,12 +7,10 @@ that SES answered stands in both.
 
 import html
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
-
-import httpx
 
 from billing.facts import Fact, FactKind
 from billing.notice import NoticeKind
@@ -44,9 +42,7 @@ class Mail:
 
 def read_mailbox(cloud: Cloud, facts: Iterable[Fact]) -> list[Mail]:
     """All mails, newest first."""
-    answer = httpx.get(f"{cloud.endpoint}/_ministack/ses/messages", timeout=20, trust_env=False)
-    accounts: Mapping[str, list[dict[str, Any]]] = answer.raise_for_status().json()["messages"]
-    return join([message for account in accounts.values() for message in account], facts)
+    return join([message for account in cloud.inspect("ses/messages").values() for message in account], facts)
 
 
 def join(messages: Sequence[dict[str, Any]], facts: Iterable[Fact]) -> list[Mail]:

@@ -83,7 +83,7 @@ def _from_stream(cloud: Cloud, stretch: Mapping[str, Any]) -> Iterator[list[dict
         page = cloud.streams.get_records(ShardIterator=at)
         records = [r for r in page["Records"] if int(r["dynamodb"]["SequenceNumber"]) <= last]
         if records:
-            yield [_as_event(record) for record in records]
+            yield [as_event(record) for record in records]
         if len(records) < len(page["Records"]) or not page["Records"]:
             return
         at = page.get("NextShardIterator")
@@ -131,7 +131,7 @@ def _inserted(image: Mapping[str, Any], number: str = "0") -> dict[str, Any]:
     return {"eventName": "INSERT", "dynamodb": {"SequenceNumber": number, "NewImage": dict(image)}}
 
 
-def _as_event(record: dict[str, Any]) -> dict[str, Any]:
+def as_event(record: dict[str, Any]) -> dict[str, Any]:
     """A record as Lambda hands it over: JSON, of which the relay reads addresses and kinds."""
     image = record["dynamodb"].get("NewImage", {})
     plain = {name: value for name, value in image.items() if name in ("pk", "sk", "kind")}

@@ -4,6 +4,7 @@ Everything goes over HTTP as contract.md has it. Clients of the practice have id
 tests share one copy; the clock is shared too, so a test says what it expects relative to the `now` it read.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ X12 = "application/edi-x12"
 JSON = "application/json"
 FHIR = "application/fhir+json"
 A_CARD = "4242424242424242"
+HEARD_OF_WITHIN_S = 60
 Json = Any
 
 _numbers = count(1)
@@ -133,10 +135,14 @@ class Kindbill:
         return self.call("POST", "/v1/claim-results", "claims", content=body, headers=sent)
 
     def upload(self, body: bytes) -> tuple[Json, httpx.Response]:
-        """Ask for an address and put the file there -> what was told of the address, and S3's bare answer."""
+        """Ask for an address and put the file there -> what was told of the address, and S3's bare answer. S3 tells of
+        a file after it has answered, so this waits until the receipt has heard of it."""
         given = self.post("/v1/claim-results/uploads", {"bytes": len(body)}, "claims")
-        headers = given["headers"]
-        return given, httpx.put(given["upload_url"], content=body, headers=headers, timeout=60, trust_env=False)
+        put = httpx.put(given["upload_url"], content=body, headers=given["headers"], timeout=60, trust_env=False)
+        give_up = time.monotonic() + HEARD_OF_WITHIN_S
+        while put.is_success and self.get(given["status_url"], "claims")["state"] == "waiting":
+            assert time.monotonic() < give_up, f"nobody has told of the file that was put for {given['receipt_id']}"
+        return given, put
 
     def decide(self, *decisions: Decision) -> Json:
         """A payer's 835 arrives and is worked through -> its receipt."""

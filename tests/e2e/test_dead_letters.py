@@ -14,7 +14,7 @@ from tests.e2e.kindbill import PRACTICE, Kindbill
 from tests.e2e.launch import Launched
 
 A_BATCH = 10
-LOOKS = 2000
+LOOKS = 20_000
 """How often to look for messages that are on their way; each look takes some milliseconds."""
 
 
