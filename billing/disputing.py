@@ -156,16 +156,22 @@ def _reopened(draft: Draft, dispute: Dispute, payment: Attempt, most: Cents, pra
     return tuple(parts)
 
 
-def share_again(draft: Draft, payment: Attempt, practice: Practice) -> tuple[Entry, ...]:
-    """A refund of this payment failed: what a lost dispute found gone, and wrote off, is owed again after all."""
+def share_again(draft: Draft, payment: Attempt, freed: Cents, practice: Practice) -> tuple[Entry, ...]:
+    """A refund of this payment failed, and `freed` cents of credit are the client's again: what a lost dispute found
+    gone, and wrote off, is owed again after all, and then comes out of that credit, which the bank gave them."""
     entries: tuple[Entry, ...] = ()
     for dispute in draft.books.disputes:
         if dispute.payment == payment.number and dispute.written_off:
             reopened = _reopened(draft, dispute, payment, dispute.written_off, practice)
             share = sum(part.amount for part in reopened)
+            account = draft.books.account
+            out_of_credit = min(dispute.written_off - share, freed, max(0, account.credit))
+            if out_of_credit:
+                freed -= out_of_credit
+                draft.change(replace(account, credit=account.credit - out_of_credit))
             now = draft.books.dispute(dispute.dispute_id) or dispute
-            draft.change(replace(now, written_off=now.written_off - share))
-            entries += dispute_lost(_pairs(reopened), 0, -share)
+            draft.change(replace(now, written_off=now.written_off - share - out_of_credit))
+            entries += dispute_lost(_pairs(reopened), out_of_credit, -share - out_of_credit)
     return entries
 
 

@@ -51,6 +51,8 @@ def refund_sent(fact: Fact, desk: Desk) -> Iterable[Written]:
 
 def refund_failed(fact: Fact, desk: Desk) -> Iterable[Written]:
     """Staff find another way; the client hears it only where they were told that it was on its way (PAY-12)."""
+    if "again" in fact.data:
+        return _refund_refused(fact, desk)
     amount, payment = int(fact.data["amount"]), _payment(fact, desk)
     reason = f"A refund of {dollars(amount)} to client {fact.client} did not arrive ({_in_words(fact.data['reason'])})."
     what_to_do = f"Refund it once more, or pay it back another way. The payment is {payment.attempt_id}."
@@ -58,6 +60,28 @@ def refund_failed(fact: Fact, desk: Desk) -> Iterable[Written]:
     if not fact.data["posted"]:
         return alerts
     return [(desk.to_client(NoticeKind.REFUND_FAILED, amount=amount, card=payment.card_shown), ()), *alerts]
+
+
+def _refund_refused(fact: Fact, desk: Desk) -> Iterable[Written]:
+    """Stripe would not send it: staff hear what goes back instead and what is left to do; the client, who was told that
+    it goes back, hears of what stays with us, and of nothing else: all that does go back has a mail of its own."""
+    amount, payment = int(fact.data["amount"]), _payment(fact, desk)
+    again, credited = int(fact.data["again"]), int(fact.data["credited"])
+    reason = (
+        f"Stripe refused a refund of {dollars(amount)} to client {fact.client} ({_in_words(fact.data['reason'])}): "
+        "what it knows to have gone back of that payment is booked."
+    )
+    steps = [f"{dollars(again)} is on its way instead, all that this card can still get back."] if again else []
+    if credited:
+        steps.append(f"{dollars(credited)} cannot go back to the card and is their credit: give it back another way.")
+    if not again and not credited:
+        steps.append("See on their account what went back. Refund it once more only if it should still go back.")
+    steps.append(f"The payment is {payment.attempt_id}.")
+    alerts = staff(desk, reason, " ".join(steps))
+    if not credited:
+        return alerts
+    letter = desk.to_client(NoticeKind.REFUND_FAILED, amount=amount, card=payment.card_shown, credited=credited)
+    return [(letter, ()), *alerts]
 
 
 def dispute_opened(fact: Fact, desk: Desk) -> Iterable[Written]:

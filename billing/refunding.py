@@ -9,12 +9,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from billing.account import Books
+from billing.dispute import DisputeState
 from billing.disputing import settle_dispute, share_again
 from billing.draft import Draft
 from billing.facts import FactKind
 from billing.ids import attempt_id, refund_id
 from billing.invoice import Invoice
-from billing.ledger import refund_failed, refund_posted, refund_started
+from billing.ledger import Entry, refund_failed, refund_posted, refund_started
 from billing.money import Cents
 from billing.payment import Attempt, AttemptKind, AttemptState, Part, next_look_up
 from billing.policy import Practice
@@ -146,8 +147,11 @@ def _about(refund: Refund) -> dict[str, str | int]:
 # ---------------------------------------------------------------------------------------------------- settling
 
 
-def settle_refund(draft: Draft, refund: Refund, evidence: RefundEvidence, practice: Practice) -> None:
-    """What this evidence about this refund changes; nothing where nothing new was learned."""
+def settle_refund(
+    draft: Draft, refund: Refund, evidence: RefundEvidence, practice: Practice, *, refused: bool = False
+) -> None:
+    """What this evidence about this refund changes; nothing where nothing new was learned. `refused`: Stripe would not
+    send it, and all that it knows to have gone back of the payment is booked: what it still has goes back instead."""
     if REFUND_RANK[evidence.state] <= REFUND_RANK[refund.state]:
         _look_again(draft, refund)
         return
@@ -167,7 +171,7 @@ def settle_refund(draft: Draft, refund: Refund, evidence: RefundEvidence, practi
     if known.state is RefundState.POSTED:
         draft.fact(FactKind.REFUND_POSTED, known, _about(known), refund_posted(known.amount))
     else:
-        _failed(draft, known, practice, posted=refund.state is RefundState.POSTED)
+        _failed(draft, known, practice, posted=refund.state is RefundState.POSTED, refused=refused)
 
 
 def _look_again(draft: Draft, refund: Refund) -> None:
@@ -177,7 +181,7 @@ def _look_again(draft: Draft, refund: Refund) -> None:
         draft.change(replace(refund, look_ups=look_ups, look_up_at=next_look_up(draft.now, look_ups)))
 
 
-def _failed(draft: Draft, refund: Refund, practice: Practice, *, posted: bool) -> None:
+def _failed(draft: Draft, refund: Refund, practice: Practice, *, posted: bool, refused: bool) -> None:
     """The money did not go back, or came back (`posted`: the client was told that it was on its way): everything is as
     before it started."""
     for part in refund.parts:
@@ -186,9 +190,69 @@ def _failed(draft: Draft, refund: Refund, practice: Practice, *, posted: bool) -
     payment = draft.books.attempt(refund.payment)
     assert payment is not None, f"{refund.refund_id} refunds attempt {refund.payment}, which does not exist"
     entries = refund_failed(_pairs(refund), refund.out_of_credit, posted=posted)
-    entries += share_again(draft, payment, practice)
+    entries += _booked_again(draft, payment)
+    entries += share_again(draft, payment, refund.out_of_credit, practice)
     data = _about(refund) | {"reason": refund.reason, "posted": int(posted)}
+    if refused:
+        data["again"] = _send_what_is_left(draft, refund, payment)
+        data["credited"] = min(refund.out_of_credit, _not_sent_back(draft.books, payment), draft.books.account.credit)
     draft.fact(FactKind.REFUND_FAILED, refund, data, entries)
+
+
+def _booked_again(draft: Draft, payment: Attempt) -> tuple[Entry, ...]:
+    """A refund of ours failed: those that somebody made at Stripe meanwhile are booked as if it had never been. They
+    take what was the client's first, so nobody gets the same cents twice, whichever of the two was heard of first."""
+    made = [r for r in draft.books.refunds if r.payment == payment.number and r.cause is RefundCause.AT_STRIPE]
+    made = sorted((r for r in made if r.state is not RefundState.FAILED), key=lambda r: (r.started_at, r.refund_id))
+    account, ids = draft.books.account, {r.refund_id for r in made}
+    credit = account.credit + sum(r.out_of_credit for r in made)
+    without = replace(
+        draft.books,
+        account=replace(account, credit=credit),
+        refunds=tuple(r for r in draft.books.refunds if r.refund_id not in ids),
+    )
+    entries: tuple[Entry, ...] = ()
+    for before in made:
+        after = replace(before, parts=_shares(without, payment, before.amount))
+        credit -= after.out_of_credit
+        without = replace(without, account=replace(account, credit=credit), refunds=(*without.refunds, after))
+        if dict(_pairs(after)) != dict(_pairs(before)):
+            draft.change(after)
+            for part, sign in [*((one, -1) for one in before.parts), *((one, 1) for one in after.parts)]:
+                _count(draft, part, sign)
+            _spend(draft, after.out_of_credit - before.out_of_credit)
+            entries += refund_failed(_pairs(before), before.out_of_credit, posted=False)
+            entries += refund_started(_pairs(after), after.out_of_credit)
+    return entries
+
+
+def _send_what_is_left(draft: Draft, refused: Refund, payment: Attempt) -> Cents:
+    """Start what of a refused refund Stripe can still send, where that is less than was asked -> how much. First what
+    is the client's anyway, then its invoices' shares."""
+    books, left = draft.books, _at_stripe(draft.books, payment)
+    if left >= refused.amount:
+        return 0  # it was refused for another reason: the same again would be, too
+    theirs = min(refused.out_of_credit, _not_sent_back(books, payment), max(0, books.account.credit), left)
+    left -= theirs
+    parts: list[Part] = []
+    for part in refused.parts:
+        share = min(part.amount, books.left_of(payment).get(part.invoice_id, 0), left)
+        left -= share
+        parts += [Part(part.invoice_id, share)] if share else []
+    amount = theirs + sum(part.amount for part in parts)
+    if amount:
+        named = refund_id(payment.practice, payment.client, "instead", refused.refund_id)
+        start_refund(draft, payment, amount, tuple(parts), refused.cause, named)
+    return amount
+
+
+def _at_stripe(books: Books, payment: Attempt) -> Cents:
+    """What Stripe can still send back of a payment: what came, less what went back or is on its way; nothing once its
+    bank took some of it, unless that was won (docs.stripe.com/api/disputes/object, is_charge_refundable)."""
+    if any(one.payment == payment.number and one.state is not DisputeState.WON for one in books.disputes):
+        return 0
+    came = sum(part.amount for part in payment.paid_parts) + payment.excess + payment.released
+    return max(0, came - books.refunded_of(payment))
 
 
 ROOM_BESIDES = 12
@@ -239,15 +303,20 @@ def _made_at_stripe(draft: Draft, payment: Attempt, evidence: RefundEvidence) ->
     """Book what somebody refunded without us: first what of this payment was the client's anyway and could not go back
     (nobody gets the same cents twice), then of its invoices as far as they have it, then of other credit; what none has
     is given by the practice, in the name of the payment's first invoice."""
-    credit = max(0, draft.books.account.credit)
-    was_theirs = min(evidence.amount, credit, _not_sent_back(draft.books, payment))
-    left, shares = evidence.amount - was_theirs, {}
-    for invoice_id, has in draft.books.left_of(payment).items():
+    parts = _shares(draft.books, payment, evidence.amount)
+    named = refund_id(payment.practice, payment.client, RefundCause.AT_STRIPE, evidence.stripe_id)
+    return start_refund(draft, payment, evidence.amount, parts, RefundCause.AT_STRIPE, named)
+
+
+def _shares(books: Books, payment: Attempt, amount: Cents) -> tuple[Part, ...]:
+    """What of a refund made at Stripe was the invoices'; the rest was the client's credit."""
+    credit = max(0, books.account.credit)
+    was_theirs = min(amount, credit, _not_sent_back(books, payment))
+    left, shares = amount - was_theirs, {}
+    for invoice_id, has in books.left_of(payment).items():
         shares[invoice_id] = min(left, has)
         left -= shares[invoice_id]
     left -= min(left, credit - was_theirs)
     first = payment.parts[0].invoice_id
     shares[first] = shares.get(first, 0) + left
-    parts = tuple(Part(invoice_id, share) for invoice_id, share in shares.items() if share)
-    named = refund_id(payment.practice, payment.client, RefundCause.AT_STRIPE, evidence.stripe_id)
-    return start_refund(draft, payment, evidence.amount, parts, RefundCause.AT_STRIPE, named)
+    return tuple(Part(invoice_id, share) for invoice_id, share in shares.items() if share)

@@ -18,6 +18,7 @@ from billing.policy import Practice
 from billing.ports import CardGateway, Store
 from billing.refund import Refund, RefundEvidence, RefundState
 from billing.refunding import settle_refund
+from functions.settle_payment.flow import settle_what_went_back
 
 
 def run(message: Message, *, store: Store, cards: CardGateway, now: datetime) -> None:
@@ -49,9 +50,34 @@ def _settle(store: Store, cards: CardGateway, seen: Refund, now: datetime) -> No
     assert isinstance(practice, Practice), f"no practice {refund.practice}"
     if not refund.on_its_way:
         return
-    evidence = cards.refund(refund) if _may_be_sent(refund, now) else _looked_up(cards, refund, now)
+    sending = _may_be_sent(refund, now)
+    evidence = cards.refund(refund) if sending else _looked_up(cards, refund, now)
+    if sending and evidence.state is RefundState.FAILED:
+        _refused(store, cards, refund, evidence, practice, now)
+        return
     draft = Draft(books, now, "stripe", refund.refund_id)
     settle_refund(draft, refund, evidence, practice)
+    writes = draft.writes()
+    if writes:
+        store.commit(*writes)
+
+
+def _refused(
+    store: Store, cards: CardGateway, seen: Refund, evidence: RefundEvidence, practice: Practice, now: datetime
+) -> None:
+    """Stripe would not send it: somebody refunded the payment there, or its bank took it. That is booked first, then
+    what Stripe still has goes back instead."""
+    books = Books.expect(store, seen.practice, seen.client)
+    payment = books.attempt(seen.payment)
+    assert payment is not None, f"{seen.refund_id} refunds attempt {seen.payment}, which does not exist"
+    settle_what_went_back(store, cards, payment, now)
+    books = Books.expect(store, seen.practice, seen.client)
+    refund = books.refund(seen.refund_id)
+    assert refund is not None, f"refund {seen.refund_id} vanished"
+    if refund.state is not seen.state:
+        return
+    draft = Draft(books, now, "stripe", refund.refund_id)
+    settle_refund(draft, refund, evidence, practice, refused=True)
     writes = draft.writes()
     if writes:
         store.commit(*writes)

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 from billing.desk import Desk
 from billing.facts import Fact, FactKind
-from tests.billing.examples import BY_HAND, announced, invoice
+from tests.billing.examples import BY_HAND, announced, invoice, paid
 
+CHARGED = paid(invoice(6250), number=7)[1]
+REFUSED = {"attempt": 7, "amount": 2000, "cause": "corrected", "reason": "charge_already_refunded", "posted": 0}
 KNOWN = frozenset({"inv_session"})
 LOWER = announced(6250, corrected=-4000)
 
@@ -62,6 +64,30 @@ def correction_cases(fact: Callable[..., Fact], desk: Callable[..., Desk]) -> li
             fact(FactKind.REFUND_POSTED, amount=4000, cause="corrected"),
             desk(),
             [],
+        ),
+        (
+            "a correction's refund that Stripe refused, and the rest of it sent",
+            fact(FactKind.REFUND_FAILED, **REFUSED, again=1250, credited=0),
+            desk(CHARGED),
+            ["staff_alert", "staff_alert"],
+        ),
+        (
+            "a correction's refund that Stripe refused, and none of it sent",
+            fact(FactKind.REFUND_FAILED, **REFUSED, again=0, credited=750),
+            desk(CHARGED),
+            ["refund_failed", "staff_alert", "staff_alert"],
+        ),
+        (
+            "bill to void that somebody looked into, never told",
+            fact(FactKind.INVOICE_VOIDED, invoice_id="inv_session", amount=6250, announced=0, review_id="rev_1"),
+            desk(invoice(6250, void=True)),
+            ["no_longer_owed"],
+        ),
+        (
+            "corrected to nothing while somebody looked into it, never told",
+            corrected(6250, 0, review_id="rev_1"),
+            desk(invoice(6250, corrected=-6250, void=True)),
+            ["invoice_changed"],
         ),
         (
             "credit paid all of it",

@@ -203,10 +203,11 @@ class FakeCards:
         ours = (a for a in attempts if f"pi_{a.attempt_id}" == intent_id)
         return next((Owner(a.practice, a.client, a.number) for a in ours), None)
 
-    def open_dispute(self, intent: str, *, inquiry: bool = False) -> str:
-        """The client's bank takes what is left of the payment (an inquiry takes nothing) -> the dispute's id."""
+    def open_dispute(self, intent: str, amount: int | None = None, *, inquiry: bool = False) -> str:
+        """The client's bank takes that much, or what is left of the payment (an inquiry takes nothing) -> the dispute's
+        id."""
         count = sum(map(len, self.disputes.values()))
-        left = self.left_of(intent)
+        left = self.left_of(intent) if amount is None else amount
         evidence = DisputeEvidence(f"du_{count + 1}", DisputeState.OPEN, left, 0 if inquiry else left, "fraudulent")
         self.disputes.setdefault(intent, []).append(evidence)
         return evidence.dispute_id

@@ -4,11 +4,15 @@ from dataclasses import replace
 
 import pytest
 
+from billing.correcting import Why, correct
+from billing.dispute import DisputeState
+from billing.draft import Draft
 from billing.facts import FactKind, Message, WakeKind
 from billing.ports import Insert, Update
-from billing.refund import RefundState
-from tests.billing.examples import announced, invoice
+from billing.refund import Refund, RefundCause, RefundState
+from tests.billing.examples import ENROLLED, PRACTICE, announced, invoice
 from tests.fakes.story import Story
+from tests.functions.change_invoice.staff import BILL, billed, sound
 
 
 def paid_by_card(amount: int = 6250) -> Story:
@@ -95,13 +99,103 @@ def test_pay_12_nobody_sends_a_refund_older_than_20_hours() -> None:
     assert story.books.refunds[0].reason == "never_reached"
 
 
-def test_pay_12_what_stripe_refuses_is_undone() -> None:
-    """Somebody refunded it in the dashboard a moment before."""
+def by_cause(story: Story, cause: RefundCause) -> list[tuple[str, int, str]]:
+    """Refunds of that cause: state, cents, why it failed; in the order in which they came to be."""
+    return [(r.state, r.amount, r.reason) for r in sorted(story.books.refunds, key=order) if r.cause is cause]
+
+
+def order(refund: Refund) -> tuple[bool, str]:
+    return (refund.state is not RefundState.FAILED, refund.refund_id)
+
+
+def paid_bill() -> Story:
+    """Ana's bill of $62.50 was charged, as its notice said."""
+    story = billed(ENROLLED)
+    story.forward(hours=49)
+    assert story.taken == 6250
+    return story
+
+
+def overpaid_and_released(story: Story, cents: int) -> None:
+    """A later decision says that so much of the bill was never owed; the messages that follow are held back."""
+    draft = Draft(story.books, story.now, "payer", "claim")
+    correct(draft, [BILL], 6250 - cents, PRACTICE, Why.CORRECTION)
+    story.store.commit(*draft.writes())
+
+
+def test_pay_12_what_stripe_refuses_is_undone_and_what_went_back_there_is_booked() -> None:
+    """Somebody refunded it in the dashboard a moment before, and its webhook is still on its way."""
     story = paid_by_card()
     story.cards.add_refund(intent_of(story), 6250)
     story.refund("inv_a")
-    refund = story.books.refunds[0]
-    assert (refund.state, refund.reason, story.invoice.refunded) == (RefundState.FAILED, "charge_already_refunded", 0)
+    assert by_cause(story, RefundCause.STAFF) == [("failed", 6250, "charge_already_refunded")]
+    assert by_cause(story, RefundCause.AT_STRIPE) == [("posted", 6250, "")]
+    assert (story.invoice.refunded, story.invoice.status) == (6250, "refunded")
+    assert "Refund it once more only if" in story.alerts[-1].what_to_do
+    story.webhook("charge.refunded", intent=intent_of(story))
+    assert len(story.books.refunds) == 2
+
+
+def test_pay_12_what_stripe_still_has_goes_back_instead() -> None:
+    story = paid_by_card()
+    story.cards.add_refund(intent_of(story), 5000)
+    story.refund("inv_a", 2000)
+    assert by_cause(story, RefundCause.STAFF) == [("failed", 2000, "charge_already_refunded"), ("posted", 1250, "")]
+    assert (story.invoice.refunded, story.cards.left_of(intent_of(story))) == (6250, 0)
+    assert any("$12.50 is on its way instead" in alert.what_to_do for alert in story.alerts)
+    assert "refund_failed" not in story.mails
+
+
+@pytest.mark.parametrize("heard_first", ["the webhook", "the refusal"])
+@pytest.mark.parametrize(
+    ("given", "gone"),
+    [(1000, 5000), (3000, 4000), (4000, 4000), (6250, 6250)],
+    ids=["room for both", "the rest of it goes back", "just that", "a gift beside it"],
+)
+def test_inv_3_a_refund_that_stripe_refuses_beside_one_of_the_dashboard_sends_no_cent_back_twice(
+    heard_first: str, given: int, gone: int
+) -> None:
+    """PAY-12: $40.00 of $62.50 were never owed, and somebody sends money back at Stripe meanwhile. Whichever of the two
+    we hear of first, the books end alike."""
+    story = paid_bill()
+    story.cards.add_refund(intent_of(story), given)
+    overpaid_and_released(story, 4000)
+    held = story._relayed
+    story._relayed = len(story.store.stream)
+    if heard_first == "the webhook":
+        story.webhook("charge.refunded", intent=intent_of(story))
+    story._relayed = held
+    story.settle()
+    story.webhook("charge.refunded", intent=intent_of(story))
+    assert 6250 - story.cards.left_of(intent_of(story)) == gone
+    assert sum(r.amount for r in story.books.refunds if r.state is RefundState.POSTED) == gone
+    assert (story.invoice.paid, story.invoice.refunded) == (2250, gone - 4000)
+    assert (story.books.account.credit, story.books.balance) == (0, 0)
+    assert sound(story)
+
+
+@pytest.mark.parametrize("heard_first", ["the webhook", "the refusal"])
+@pytest.mark.parametrize(("taken", "owed", "credit"), [(6250, 2250, 0), (5000, 2250, 1250), (1000, 1000, 4000)])
+def test_pay_13_what_a_bank_gave_the_client_does_not_go_back_as_well_and_what_cannot_stays_credit(
+    heard_first: str, taken: int, owed: int, credit: int
+) -> None:
+    """INV-3: $40.00 of $62.50 were never owed, and the bank took some of the payment before they went back."""
+    story = paid_bill()
+    overpaid_and_released(story, 4000)
+    held = story._relayed
+    story._relayed = len(story.store.stream)
+    story.cards.decide_dispute(story.cards.open_dispute(intent_of(story), taken), DisputeState.LOST)
+    if heard_first == "the webhook":
+        story.webhook("charge.dispute.closed", intent=intent_of(story))
+    story._relayed = held
+    story.settle()
+    assert [refund.state for refund in story.books.refunds] == [RefundState.FAILED]
+    assert (story.books.balance, story.books.account.credit) == (owed, credit)
+    told = [(one.amount, one.credited) for one in story.letters if one.kind == "refund_failed"]
+    assert told == ([(4000, credit)] if credit else [])
+    cannot = [one for one in story.alerts if "cannot go back to the card" in one.what_to_do]
+    assert len(cannot) == (2 if credit else 0)
+    assert sound(story)
 
 
 def test_pay_12_a_pending_refund_is_looked_up_until_the_bank_has_decided() -> None:
