@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from billing.correcting import Why
 from billing.desk import Desk, Written, staff
 from billing.facts import Fact
+from billing.invoice import Invoice
 from billing.letters_of_reviews import review_over
-from billing.money import dollars
+from billing.money import STRIPE_MINIMUM, Cents, dollars
 from billing.notice import LetterItem, NoticeKind
 from billing.plan import InstalmentStatus, Plan, PlanStatus
 from billing.policy import Overpayment
@@ -38,21 +39,22 @@ def changed(fact: Fact, desk: Desk) -> Iterable[Written]:
     assert invoice is not None, f"{fact.kind} names {invoice_id}, which does not exist"
     card = desk.books.default_card
     over = ("Your payment plan is over: no more instalments are charged.",) if fact.data["plan_over"] else ()
+    asked, waits = _asked_for_now(invoice)
     plan = next((p for p in desk.books.plans if p.status is PlanStatus.ACTIVE and _covers(p, invoice_id)), None)
     coming = [i for i in plan.instalments if i.status is InstalmentStatus.PLANNED] if plan and invoice.moved else []
     letter = desk.to_client(
         NoticeKind.INVOICE_CHANGED,
-        amount=invoice.open_amount,
+        amount=asked,
         before=int(fact.data["before"]),
         after=int(fact.data["after"]),
         change=SENTENCES[Why(str(fact.data["why"]))],
         returned=returned,
         returned_to=_cards(fact, desk),
         credited=credited,
-        announced=bool(fact.data["announced"]),
+        announced=bool(fact.data["announced"]) and desk.books.account.autopay,
         moment=invoice.charge_at,
         card=card.shown if card else "",
-        what_to_do=" ".join((*over, review_over(fact))).strip(),
+        what_to_do=" ".join(filter(None, (*over, review_over(fact), waits))),
         items=tuple(LetterItem(f"Instalment on {i.issue_on:%B} {i.issue_on.day}", i.amount) for i in coming),
     )
     letters: list[Written] = [(letter, (invoice_id,))]
@@ -60,6 +62,16 @@ def changed(fact: Fact, desk: Desk) -> Iterable[Written]:
         reason = f"A bill of client {fact.client} was corrected, and they have {dollars(credited)} of credit."
         letters += staff(desk, reason, "That was not paid by card: give it back the way it came.")
     return letters
+
+
+def _asked_for_now(invoice: Invoice) -> tuple[Cents, str]:
+    """What the client may pay now, and why it is nothing where something is open."""
+    if invoice.in_review:
+        return 0, "We are still looking into this bill: nothing is charged or due until that is decided."
+    if 0 < invoice.open_amount < STRIPE_MINIMUM:
+        few = dollars(invoice.open_amount)
+        return 0, f"{few} is below the smallest amount a card can pay. It waits for your next bill."
+    return invoice.open_amount, ""
 
 
 def _covers(plan: Plan, invoice_id: str) -> bool:

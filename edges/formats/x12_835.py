@@ -38,9 +38,10 @@ MAX_REASONS: Final = 50
 """Of PLB in one transaction; X12 knows some thirty."""
 PAYER_REFERENCES: Final = frozenset({"2U", "EO", "HI", "NF"})
 FRONT_BYTES: Final = 4096
-TRANSACTION_BYTES: Final = 8
-"""Of `_TRANSACTION` all but its last may stand at the end of a piece."""
-_TRANSACTION: Final = re.compile(rb"[^A-Za-z0-9]ST[^A-Za-z0-9]835(?![A-Za-z0-9])")
+TRANSACTION_BYTES: Final = 20
+"""Of `_TRANSACTION` all but its last may stand at the end of a piece, with one line break in it."""
+_TRANSACTION: Final = re.compile(rb"[^A-Za-z0-9]S[\r\n]*T[\r\n]*[^A-Za-z0-9][\r\n]*8[\r\n]*3[\r\n]*5(?![A-Za-z0-9])")
+"""Files are wrapped at a fixed width, wherever in a segment that falls."""
 
 
 NOT_AN_835: Final = (

@@ -50,8 +50,10 @@ def read_header(text: str) -> tuple[list[str], str, int] | None:
     elements = text[:MAX_HEADER_CHARS].split(separator, 16)
     if len(elements) < 17 or len(elements[15].strip(BLANK)) != 1:
         return None
-    stop = sum(map(len, elements[:16])) + 16
-    component, end = text[stop : stop + 1], text[stop + 1 : stop + 2]
+    stop = _unwrapped(text, sum(map(len, elements[:16])) + 16)
+    component, at_end = text[stop : stop + 1], _unwrapped(text, stop + 1)
+    end = text[at_end : at_end + 1]
+    stop = at_end - 1
     if not component or component.isalnum():
         return None
     ends_again = end in ("\r", "\n") and component + end in text[stop + 2 : MAX_HEADER_CHARS]
@@ -60,6 +62,15 @@ def read_header(text: str) -> tuple[list[str], str, int] | None:
     if end == separator:
         return None
     return [*(element.strip(BLANK) for element in elements[:16]), component], end, stop + 2
+
+
+def _unwrapped(text: str, at: int) -> int:
+    """The place of the delimiter that stands at `at`, past a line break where a file that is wrapped at a fixed width
+    has one just before it. A line break that is a segment's end itself is followed by a tag, which begins with a
+    letter."""
+    after = text[at:MAX_HEADER_CHARS].lstrip("\r\n")
+    wrapped = text[at : at + 1] in ("\r", "\n") and after and not after[0].isalnum() and after[0] not in BLANK
+    return text.index(after[0], at) if wrapped else at
 
 
 class Segments:

@@ -74,6 +74,15 @@ def test_a_file_wrapped_at_80_columns_reads_as_if_it_were_not():
     assert results(wrapped) == EXPECTED
 
 
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
+def test_a_file_is_let_in_wherever_its_lines_are_wrapped(line_end: bytes):
+    joined = PLAIN.replace(b"\n", b"")
+    for width in range(20, 200):
+        wrapped = line_end.join(joined[start : start + width] for start in range(0, len(joined), width))
+        assert looks_like_835(wrapped), width
+        assert results(wrapped) == EXPECTED
+
+
 @pytest.mark.parametrize(
     ("element", "component", "end"),
     [("|", ":", "~"), ("|", "^", "~"), ("*", ">", "~"), ("|", ">", "\x1c"), ("\x1d", "\x1f", "\x1c"), ("~", ":", "*")],
