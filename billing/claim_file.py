@@ -69,12 +69,19 @@ def claims_behind(store: Store, practice: str, invoices: Iterable[Invoice]) -> d
 
 
 def _in_order(results: list[ReceivedResult], verdicts: tuple[Verdict, ...]) -> tuple[ReceivedResult, ...]:
-    """Judged ones in the order of their verdicts; new ones as they came, within a file as its payer counted them."""
+    """Judged ones in the order of their verdicts; new ones as they came, within a file as they stand in it."""
     place = {verdict.result: number for number, verdict in enumerate(verdicts)}
     return tuple(
         sorted(
             results,
-            key=lambda r: (place.get(r.result.result_key(), len(place)), r.at, r.result.ordinal, r.result.result_key()),
+            key=lambda r: (
+                place.get(r.result.result_key(), len(place)),
+                r.at,
+                r.receipt_id,
+                r.place,
+                r.result.ordinal,
+                r.result.result_key(),
+            ),
         )
     )
 

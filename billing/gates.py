@@ -83,12 +83,13 @@ def first_failed(case: Case) -> Gate | None:
 
 
 def is_duplicate_denial(result: ClaimResult) -> bool:
-    """Whether the payer only says it has this claim already (OA-18): recorded, without any effect on money."""
+    """Whether the payer only says it has this claim already (reason 18): recorded, without any effect on money. The
+    group is OA by the book and CO in many real files; under PR it would be the patient's, and a person looks."""
     adjustments = result.all_adjustments
     return (
         result.paid == 0
         and bool(adjustments)
-        and all((adjustment.group, adjustment.code) == (Group.OA, "18") for adjustment in adjustments)
+        and all(adjustment.code == "18" and adjustment.group != Group.PR for adjustment in adjustments)
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from billing.claim import ClaimResult, SubmittedClaim
+from billing.claim import ClaimResult, ClaimStatus, SubmittedClaim
 from billing.claim_file import ClaimFile, hold_id
 from billing.claim_state import ClaimState, Hold, ReceivedResult, Verdict
 from billing.correcting import OTHERWISE, Why, apply_credit, correct
@@ -255,10 +255,10 @@ class _Work:
         return announce
 
     def _begin_reviews(self) -> None:
-        """A held second answer stops the charge of what was billed before (INV-7)."""
+        """A held second answer stops the charge of what was billed before, or is billed in this commit (INV-7)."""
         assert self.draft is not None
         causes = [hold_id(self.file.practice.practice, key) for key in self.keys if self._questions_a_bill(key)]
-        for known in self.before.invoices if causes else ():
+        for known in self.invoices if causes else ():
             invoice = self.draft.books.invoice(known)
             if invoice is not None and not invoice.void:
                 for cause in causes:
@@ -267,9 +267,14 @@ class _Work:
                 self.draft.fact(FactKind.INVOICE_PUT_IN_REVIEW, invoice, {"invoice_id": known})
 
     def _questions_a_bill(self, key: str) -> bool:
+        """Whether this result is held, and stops what the claim is billed: from now on, or, a reversal that came before
+        there was anything to take back, as soon as it is billed."""
         judged, accepts = self.keys[key], self.file.practice.policy.accept_test_files
-        newly_held = key in self.held and key not in self.file.holds
-        return newly_held and judged.reason != OTHER_PAYER_PENDING and is_an_answer(judged.result, accepts)
+        if key not in self.held or judged.reason == OTHER_PAYER_PENDING or not is_an_answer(judged.result, accepts):
+            return False
+        newly_billed = bool(self.invoices) and not self.before.invoices
+        takes_back = judged.result.status is ClaimStatus.REVERSAL
+        return key not in self.file.holds or (newly_billed and takes_back)
 
     # ------------------------------------------------------------------------------------------------- the claim
 

@@ -200,10 +200,11 @@ def _is_original(reversal: Seen, seen: Seen) -> bool:
     return seen.result.test == reversal.result.test and takes_back(reversal.result, seen.result)
 
 
-def _preference(reversal: ClaimResult, original: ClaimResult) -> tuple[bool, date, str]:
-    """Of several results that a reversal may mean (all of the same amounts): the one of its own number, the oldest."""
+def _preference(reversal: ClaimResult, original: ClaimResult) -> tuple[bool, date]:
+    """Of several results that a reversal may mean (all of the same amounts): the one of its own number, the oldest; of
+    one day the first that came, because a payer takes back before it decides anew (X12 RFI 791)."""
     other_number = original.payer_claim_id != reversal.payer_claim_id
-    return (other_number, original.adjudicated_on or date.min, original.result_key())
+    return (other_number, original.adjudicated_on or date.min)
 
 
 # ---------------------------------------------------------------------------------------------------- one by one

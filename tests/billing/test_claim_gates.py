@@ -275,6 +275,19 @@ def test_a_duplicate_denial_is_recorded_without_touching_the_invoice():
     assert judged(DUPLICATE_DENIAL, submitted=SUBMITTED_WITH_SECONDARY) == expected
 
 
+@pytest.mark.parametrize("group", ["OA", "CO", "PI"])
+def test_a_duplicate_denial_is_one_under_whatever_group_a_payer_sends_it(group: str):
+    """Reason 18 is OA by the book; many payers send it as CO. Before its original it must not stand in its way."""
+    denial = decided(Adjustment(group, "18", 15000), payer_claim_id="2026000200", status=ClaimStatus.DENIED)
+    assert judged(denial).now == "nothing_owed"
+    assert judged(OWES_62_50, earlier=[Earlier(denial, "accepted", "nothing_owed")]).now == "to_bill"
+
+
+def test_a_duplicate_that_a_payer_leaves_to_the_patient_waits_for_a_person():
+    """LAW-3: PR-18 would bill a service twice."""
+    assert judged(decided(Adjustment("PR", "18", 15000))).reason == "needs_review"
+
+
 def test_a_duplicate_denial_does_not_count_as_the_claims_answer():
     assert judged(OWES_62_50, earlier=[Earlier(DUPLICATE_DENIAL, "accepted", "nothing_owed")]).now == "to_bill"
 

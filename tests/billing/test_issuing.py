@@ -70,6 +70,7 @@ def test_the_facts_of_a_claim_hold_ids_codes_and_cents_only() -> None:
     ]
     assert {fact.kind for fact in told} == {
         FactKind.INVOICE_ISSUED,
+        FactKind.INVOICE_PUT_IN_REVIEW,
         FactKind.NOTHING_OWED,
         FactKind.CLAIM_HELD,
         FactKind.CLAIM_PENDING,
