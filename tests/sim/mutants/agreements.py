@@ -32,9 +32,9 @@ def the_old_card_is_charged() -> Iterator[None]:
     """The client agrees with a new card, and the card that was the default before is charged."""
     real = settling._enrol
 
-    def keep_the_old(draft: Draft, attempt: Attempt, enrolment: Enrolment, card: Card) -> None:
+    def keep_the_old(draft: Draft, attempt: Attempt, enrolment: Enrolment, card: Card, practice: Practice) -> None:
         before = draft.books.account.default_card
-        real(draft, attempt, enrolment, card)
+        real(draft, attempt, enrolment, card, practice)
         draft.change(replace(draft.books.account, default_card=before))
 
     with patch.object(settling, "_enrol", keep_the_old):
