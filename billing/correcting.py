@@ -43,6 +43,7 @@ class Why(StrEnum):
     CORRECTION = "correction"
     REVERSAL = "reversal"
     OTHER_PAYER = "other_payer"
+    NOT_YET = "not_yet"
     RELEASED = "released"
     REVIEW = "review"
     PROGRAMME = "programme"
@@ -91,13 +92,39 @@ def correct(
     return change.tell()
 
 
+def ask_for_nothing_yet(draft: Draft, invoice_ids: Sequence[str], practice: Practice) -> Cents:
+    """What was asked for before a payer decided is taken back, because another payer is to answer first (LAW-4) -> how
+    many cents that is. What was collected stays until they have decided: money does not go back and come again within
+    weeks. A payment that a bank looks into keeps what it is for as it is (PAY-13)."""
+    less = 0
+    for known in invoice_ids:
+        invoice = _known(draft.books, known)
+        unpaid = min(invoice.total, invoice.open_amount + invoice.credited + _still_to_come(draft.books, invoice))
+        if unpaid and not is_disputed(draft.books, [invoice]):
+            correct(draft, (known,), invoice.total - unpaid, practice, Why.NOT_YET)
+            less += unpaid
+    return less
+
+
+def _still_to_come(books: Books, invoice: Invoice) -> Cents:
+    """What of it a plan has yet to collect."""
+    plans = [plan for plan in books.plans if invoice.invoice_id in _covered(plan)]
+    unpaid = sum(i.amount for plan in plans for i in plan.instalments if i.status is not InstalmentStatus.PAID)
+    return min(invoice.moved, unpaid)
+
+
 def refuse_disputed(books: Books, invoices: Sequence[Invoice]) -> None:
     """Raise Refused while a bank decides about a payment of these, or of the plan they moved to (PAY-13)."""
-    ids = {one.invoice_id for one in invoices}
-    ids |= {one.invoice_id for plan in books.plans if ids & _covered(plan) for one in _parts_of(books, plan)}
-    if any(one.disputed for one in books.invoices if one.invoice_id in ids):
+    if is_disputed(books, invoices):
         sentence = "The client's bank is looking into a payment of this: wait for its decision."
         raise Refused("disputed", sentence, rule="PAY-13")
+
+
+def is_disputed(books: Books, invoices: Sequence[Invoice]) -> bool:
+    """Whether a bank decides about a payment of these, or of the plan they moved to."""
+    ids = {one.invoice_id for one in invoices}
+    ids |= {one.invoice_id for plan in books.plans if ids & _covered(plan) for one in _parts_of(books, plan)}
+    return any(one.disputed for one in books.invoices if one.invoice_id in ids)
 
 
 def waiting_for_the_bank(books: Books, payment: Attempt) -> tuple[Invoice, ...]:

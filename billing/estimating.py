@@ -225,10 +225,13 @@ def take_over(
         before = moved.get(row.claim_id) or others.get(row.claim_id)
         if before is not None and before.verdicts:
             continue  # the first claim was answered: it keeps what it bills
+        asked = row.amount
         if before is not None and row.invoice_id in before.invoices:
-            moved[row.claim_id] = _not_billing(before, row)
+            asked = min(asked, before.billed)  # less, where another payer was to answer first
+            kept = tuple(one for one in before.invoices if one != row.invoice_id)
+            moved[row.claim_id] = replace(before, invoices=kept, billed=before.billed - asked)
         if row.estimated and row.invoice_id not in state.invoices:
-            state = replace(state, invoices=(*state.invoices, row.invoice_id), billed=state.billed + row.amount)
+            state = replace(state, invoices=(*state.invoices, row.invoice_id), billed=state.billed + asked)
         writes.append(Update(replace(row, claim_id=claim.claim_id, version=row.version + 1)))
     writes += [Update(replace(one, version=one.version + 1)) for one in moved.values()]
     return state, tuple(writes)
@@ -244,11 +247,6 @@ def _refuse(session_id: str, claim: SubmittedClaim, told: Session | None, row: B
             f"Session {session_id} was told as paid by the client: they would be asked for it twice.",
             rule="INV-4",
         )
-
-
-def _not_billing(state: ClaimState, row: BilledSession) -> ClaimState:
-    kept = tuple(one for one in state.invoices if one != row.invoice_id)
-    return replace(state, invoices=kept, billed=state.billed - row.amount)
 
 
 def _billing(state: ClaimState, invoice: str, amount: Cents) -> ClaimState:

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from billing.claim import ClaimResult, ClaimStatus, SubmittedClaim
 from billing.claim_file import ClaimFile, hold_id
 from billing.claim_state import ClaimState, Hold, ReceivedResult, Verdict
-from billing.correcting import OTHERWISE, Why, apply_credit, correct
+from billing.correcting import OTHERWISE, Why, apply_credit, ask_for_nothing_yet, correct
 from billing.draft import Draft, noted
 from billing.dunning import new_invoice
 from billing.explain import ExplainedLine, explain
@@ -102,7 +102,7 @@ def _commit_of(file: ClaimFile, trigger: Trigger, held_back: Sequence[str], now:
         waited_for=waited_for if any(judged.reason == OTHER_PAYER_PENDING for judged in standing.judged) else 0,
         answer=standing.answer.result_key() if standing.answer else before.answer if standing.owed is None else "",
         invoices=work.invoices,
-        billed=before.billed if standing.owed is None else standing.owed,
+        billed=work.billed if standing.owed is None else standing.owed,
     )
     if after == before:
         return ()
@@ -159,6 +159,7 @@ class _Work:
         books = self.file.books
         self.draft = Draft(books, self.now, self.trigger.actor, self.trigger.cause) if books is not None else None
         self.invoices = self.before.invoices
+        self.billed = self.before.billed
         self.keys = {judged.result.result_key(): judged for judged in self.standing.judged}
         self.held = {key for key, judged in self.keys.items() if judged.part is Part.HELD}
 
@@ -168,8 +169,10 @@ class _Work:
         """Bill, or correct what was billed, and let reviews begin and end."""
         if self.draft is None:
             return
-        announce = self._end_reviews()
         owed, answer = self.standing.owed, self.standing.answer
+        if owed is None and self._is_only_estimated_and_waits():
+            self.billed -= ask_for_nothing_yet(self.draft, self.invoices, self.file.practice)
+        announce = self._end_reviews()
         if owed is not None and self.invoices:
             is_new = answer is not None and answer.result_key() != self.before.answer
             if owed != self.before.billed or is_new:
@@ -177,6 +180,14 @@ class _Work:
         elif owed and answer is not None:
             self._issue(answer, owed)
         self._begin_reviews()
+
+    def _is_only_estimated_and_waits(self) -> bool:
+        """No payer's answer was billed yet, and another payer is to answer: by what the first one said, or because it
+        is on file (LAW-4)."""
+        submitted = self.file.submitted
+        return not self.before.answer and (
+            bool(self.standing.awaited) or (submitted is not None and bool(submitted.secondary_payer_id))
+        )
 
     def _issue(self, answer: ClaimResult, owed: int) -> None:
         """The invoice for exactly what the patient owes (INV-1), its explanation (INV-6) and its ledger postings. It

@@ -18,6 +18,7 @@ SENTENCES = {
     Why.CORRECTION: "Your health plan corrected its decision.",
     Why.REVERSAL: "Your health plan took its decision back. When it has decided again, we will email you.",
     Why.OTHER_PAYER: "Your other health plan has decided as well.",
+    Why.NOT_YET: "Another health plan decides as well; until both have, nothing more is due. Then we write to you.",
     Why.RELEASED: "We looked into your health plan's decision.",
     Why.REVIEW: "We looked into this bill.",
     Why.PROGRAMME: "Another programme pays for this, so you owe nothing for it.",

@@ -1,6 +1,7 @@
 """Turn claim results into invoices, corrections of them, nothing owed, waits or holds; and let invoices age.
 
-ClaimResultReceived -> judge its claim            ClaimSubmitted -> judge what waited for this claim, or estimate it
+ClaimResultReceived -> judge its claim            ClaimSubmitted -> judge what waited for this claim, or estimate it;
+                                                                     with a second payer on file, ask for nothing yet
 SessionCompleted    -> bill it, or estimate it (sessions.py)
 DisputeClosed       -> what waited for the bank takes effect
 pending (wake)      -> hold what waited 45 days    past_due (wake) -> the payment window has ended
@@ -29,7 +30,7 @@ def run(message: Message, *, store: Store, now: datetime) -> None:
             writes = judge_again(file, Trigger("payer", received.result.result_key()), now)
         case FactKind.CLAIM_SUBMITTED, Submission() as submission:
             file = ClaimFile.read(store, submission.practice, submission.claim.claim_id)
-            if not file.results:
+            if not file.results and not submission.claim.secondary_payer_id:
                 sessions.estimate(store, submission, now)
                 return
             writes = judge_again(file, Trigger("payer", submission.claim.claim_id), now)

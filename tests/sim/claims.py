@@ -34,6 +34,11 @@ class Story:
     open_to: tuple[tuple[ClaimResult, int | None], ...] = ()
     answered: bool = True
 
+    @property
+    def awaits(self) -> bool:
+        """Another payer is to answer: of an estimate only what was paid before that was known stays (LAW-4)."""
+        return bool(self.claim.secondary_payer_id)
+
     def word(self, estimate: int | None) -> Word:
         """What the auditor is told of it. `estimate`: what it was perhaps billed for before."""
         said = {0} | {result.patient_responsibility for result in self.results if result.paid >= 0}
@@ -41,7 +46,7 @@ class Story:
         amounts = set(self.amounts)
         if estimate is not None:
             changes.add(estimate)
-            amounts |= set() if self.answered else {estimate}
+            amounts |= set() if self.answered else set(range(estimate + 1)) if self.awaits else {estimate}
         return Word(frozenset(amounts), frozenset(changes))
 
 

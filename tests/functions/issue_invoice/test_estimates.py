@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from billing.account import Account
-from billing.claim import Adjustment, ClaimResult, ClaimStatus
+from billing.claim import Adjustment, ClaimResult
 from billing.claim_state import ReceivedResult, Submission
 from billing.dispute import DisputeState
 from billing.facts import FactKind, Message
@@ -330,26 +330,6 @@ def test_inv_3_a_result_between_session_and_submission_corrects_the_estimate_onc
     care.submit_claim(claim())
     assert (care.amounts, care.holds) == ([62_50], [])
     assert care.mails == ["invoice", "invoice_changed"]
-    care.sound()
-
-
-def test_law_4_while_a_second_payer_is_pending_the_estimate_of_its_session_stays_as_it_is() -> None:
-    care = Estimating()
-    care.tell(insured())
-    care.submit_claim(claim(secondary_payer_id="77777"))
-    care.receive(owes(62_50))
-    assert (care.amounts, care.mails) == ([110_00], ["invoice"])
-    second = decided(
-        DISCOUNT,
-        Adjustment("OA", "23", 95_00),
-        Adjustment("PR", "3", 10_00),
-        claim_id="KB1",
-        status=ClaimStatus.PROCESSED_SECONDARY,
-        payer_ids=("77777",),
-        payer_claim_id="S-1",
-    )
-    care.receive(second)
-    assert (care.amounts, care.mails) == ([10_00], ["invoice", "invoice_changed"])
     care.sound()
 
 
