@@ -47,7 +47,12 @@ def used_key(
 def check_same_request(stored: UsedIdempotencyKey, used: UsedIdempotencyKey) -> None:
     """Raise Refused `idempotency_key_reused` where the stored key is bound to another request."""
     if stored.request_hash != used.request_hash:
-        raise Refused(
-            "idempotency_key_reused",
-            "This Idempotency-Key was used before for another request. Send the same request again, or a new key.",
-        )
+        raise reused()
+
+
+def reused() -> Refused:
+    """The key is another request's."""
+    return Refused(
+        "idempotency_key_reused",
+        "This Idempotency-Key was used before for another request. Send the same request again, or a new key.",
+    )

@@ -12,6 +12,7 @@ from edges import strict_json
 from edges.formats.clearinghouse import read_report
 from edges.formats.envelope import Envelope
 from edges.formats.rejected import Rejected
+from edges.inbound.bad_input import plain
 from edges.inbound.claim_result import AdjustmentIn, ClaimResultIn
 
 MAX_RESULTS: Final = 500
@@ -119,17 +120,13 @@ def _adjustments(given: list[AdjustmentIn]) -> tuple[Adjustment, ...]:
 def field_errors(error: ValidationError) -> list[FieldError]:
     """What pydantic found wrong, as the API answers it: places and sentences, never what was sent."""
     details = error.errors(include_url=False, include_context=False, include_input=False)[:MAX_ERRORS]
-    return [{"loc": _place(detail["loc"]), "msg": _plain(detail["msg"])} for detail in details]
+    return [{"loc": _place(detail["loc"]), "msg": plain(detail["type"], detail["msg"])} for detail in details]
 
 
 def _place(loc: tuple[int | str, ...]) -> str:
     """Where, as `lines.0.charged`; a field name the sender made up is shown only as far as it is harmless."""
     parts = ["".join(character for character in str(part) if character.isalnum() or character == "_") for part in loc]
     return ".".join(part.encode("ascii", "ignore").decode()[:40] for part in parts) or "body"
-
-
-def _plain(message: str) -> str:
-    return message.removeprefix("Value error, ")
 
 
 def _identifier(element: object, field: str, max_chars: int) -> str:

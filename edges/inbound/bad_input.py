@@ -9,3 +9,8 @@ class BadInput(Exception):
         self.status = status
         self.detail = detail
         self.errors = errors
+
+
+def plain(kind: str, message: str) -> str:
+    """What pydantic found, without its own words: `kind` is its name of the error."""
+    return "must be an object" if kind in ("model_type", "dict_type") else message.removeprefix("Value error, ")

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from edges import strict_json
-from edges.inbound.bad_input import BadInput
+from edges.inbound.bad_input import BadInput, plain
 from edges.inbound.media import JSON, media_type
 
 MAX_BODY_BYTES: Final = 1_000_000
@@ -29,7 +29,7 @@ def parse(model: type[Model], body: bytes, content_type: str) -> Model:
         return model.model_validate(_load(body))
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)[:MAX_ERRORS]
-        errors = tuple((_place(detail["loc"]), detail["msg"].removeprefix("Value error, ")) for detail in details)
+        errors = tuple((_place(detail["loc"]), plain(detail["type"], detail["msg"])) for detail in details)
         raise BadInput(422, "Some fields cannot be taken as they are; see errors.", errors) from None
 
 

@@ -5,10 +5,12 @@ Messages say what to write instead and never repeat what was sent.
 """
 
 import re
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from edges.inbound.bad_input import BadInput
 
 ID_PATTERN: Final = r"^[A-Za-z0-9._:-]{1,64}$"
 ID_PATTERNS: Final = {
@@ -18,6 +20,8 @@ ID_PATTERNS: Final = {
 """Ids of ours that end in their client's, by what a path calls them (billing/ids.py, billing/review.py)."""
 MAX_AMOUNT: Final = 100_000_000
 """A million dollars: above it, someone mistook the unit."""
+AHEAD: Final = timedelta(days=1)
+"""How far a caller's clock may be ahead of ours."""
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _EMAIL: Final = re.compile(r"[^\s@<>,;:\"()\[\]\\]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
 
@@ -46,6 +50,13 @@ def _instant(value: object) -> datetime:
         if at is not None and at.tzinfo is not None:
             return at
     raise ValueError("must be an instant with its offset, written like 2026-11-20T09:30:00-08:00")
+
+
+def refuse_future(field: str, told: datetime, now: datetime) -> None:
+    """Raise BadInput 422 for something that is told as done, and lies further ahead than a clock or a time zone can be
+    wrong: it would be billed, or outlast what is told later."""
+    if told > now + AHEAD:
+        raise BadInput(422, "Some fields cannot be taken as they are; see errors.", ((field, "must not be to come"),))
 
 
 def printable(value: str) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from billing.idempotency import reused
 from billing.ports import Address, Conflict, Insert, Store, Uploads
 from billing.upload import ADDRESS_LASTS, MOST_BYTES, Upload, upload_id
 from edges.inbound.bad_input import BadInput
@@ -29,7 +30,8 @@ def most_bytes(content_type: str) -> int:
 def open_upload(told: Told, *, store: Store, uploads: Uploads, now: datetime) -> tuple[Upload, Address]:
     """The upload, and the address where its file may be put once. The same request again is the same upload.
 
-    Raises BadInput 413 where the file is larger than we take.
+    Raises BadInput 413 where the file is larger than we take, Refused where an `Idempotency-Key` that was used for
+    another file is used again.
     """
     most = most_bytes(told.content_type)
     if told.size > most:
@@ -47,6 +49,8 @@ def open_upload(told: Told, *, store: Store, uploads: Uploads, now: datetime) ->
         stored = store.get(wanted.key)
         if not isinstance(stored, Upload):
             raise
+        if stored.content_type != told.content_type or 0 < told.size != stored.size > 0:
+            raise reused() from None
         wanted = stored
     seconds = int(ADDRESS_LASTS.total_seconds())
     return wanted, uploads.address(wanted.receipt_id, wanted.content_type, told.size, seconds)

@@ -3,12 +3,14 @@
 from typing import Final
 
 from edges import answers, care_views, views
+from edges.inbound.fields import refuse_future
 from edges.inbound.session import EligibilityIn, InvoiceIn, SessionIn
 from functions.serve_practice import by_hand, sessions
 from functions.serve_practice.route import Answer, Call, Route
 
 
 def put_eligibility(call: Call, given: EligibilityIn) -> Answer:
+    refuse_future("checked_at", given.checked_at, call.now)
     check = sessions.keep_eligibility(call.store, given.record(call.practice, call.params["client_id"]))
     return Answer(200, care_views.eligibility(check))
 
@@ -19,6 +21,7 @@ def show_eligibility(call: Call) -> Answer:
 
 
 def post_session(call: Call, given: SessionIn) -> Answer:
+    refuse_future("completed_at", given.completed_at, call.now)
     told, new = sessions.tell_session(call.store, given.record(call.practice, call.now))
     return Answer(201 if new else 200, care_views.session(told.session, told.billed, told.covered))
 

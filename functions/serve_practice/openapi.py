@@ -209,7 +209,7 @@ def _post_clearinghouse(path: str) -> Json:
 def _post_upload(path: str) -> Json:
     summary = "Get an address that one file of claim results, up to 50 MB, may be put to; its receipt waits for it"
     operation = _operation(
-        summary, "post_upload", path, ("claims",), {201: answers.UploadAddress}, (400, 413, 415, 422)
+        summary, "post_upload", path, ("claims",), {201: answers.UploadAddress}, (400, 409, 413, 415, 422)
     )
     operation["description"] += (
         " Put the file there once, with exactly the headers of the answer: a second one is refused by S3 (412). An 835 "

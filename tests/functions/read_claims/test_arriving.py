@@ -117,6 +117,14 @@ def test_who_keeps_the_address_cannot_change_what_was_accepted(sender: Sender) -
     assert sender.api.blobs.get(body.blob) == era(["KB1"])
 
 
+def test_an_idempotency_key_is_one_files(sender: Sender) -> None:
+    """The same file asked for again has the same receipt; another one would be lost behind it."""
+    given = sender.address(key="once", bytes=10)
+    assert sender.address(key="once", bytes=10)["receipt_id"] == given["receipt_id"]
+    for another in ({"bytes": 11}, {"bytes": 10, "content_type": "application/json"}):
+        assert sender.address(expect=409, key="once", **another)["code"] == "idempotency_key_reused"
+
+
 @pytest.mark.parametrize(
     ("body", "told", "reason", "says"),
     [

@@ -46,6 +46,15 @@ def test_a_session_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
     assert_problem(Care().tell(session(**wrong)), 422)
 
 
+def test_inv_4_a_session_that_is_still_to_come_is_not_completed_and_bills_nobody() -> None:
+    care = Care(BY_HAND)
+    reply = care.tell(session(completed_at="2030-11-20T08:00:00-08:00"))
+    assert_problem(reply, 422)
+    assert reply.body["errors"] == [{"loc": "completed_at", "msg": "must not be to come"}]
+    assert care.account["invoices"] == []
+    assert care.tell(session(completed_at=(care.now + timedelta(hours=23)).isoformat())).status == 201
+
+
 # ------------------------------------------------------------------------------------------------- self-pay
 
 
@@ -256,6 +265,13 @@ def test_inv_2_the_latest_eligibility_check_is_in_force_whatever_order_they_arri
         "out_of_pocket_remaining": None,
     }
     assert care.check(checked_at="2026-11-19T09:00:00-08:00", copay=40_00).body["copay"] == 40_00
+
+
+def test_inv_2_a_check_of_a_day_to_come_is_refused() -> None:
+    """Kept, it would outlast every real one until then."""
+    care = Care()
+    assert_problem(care.check(checked_at="2030-11-18T09:00:00-08:00"), 422)
+    assert care.check().status == 200
 
 
 def test_inv_2_a_check_that_was_told_wrongly_is_corrected_by_telling_it_again() -> None:
