@@ -1,7 +1,7 @@
 """`make bench`: the figures of one run, a table for people and one line of JSON for programs, last.
 
-Counts and units are exact and repeatable. The rates of the 835 readers are times of this machine at this moment; the
-ratio of two that were measured in turn is steadier, and read it as a picture all the same.
+Counts, units and the simulated peak are exact and repeatable. The rates of the 835 readers are times of this machine at
+this moment; the ratio of two that were measured in turn is steadier, and read it as a picture all the same.
 """
 
 import json
@@ -18,6 +18,7 @@ from rich.table import Table
 from bench.cost import Counts, dollars_per_million
 from bench.life import SHARDS, SQS_REQUESTS_PER_MESSAGE, Life
 from bench.meter import Meter
+from bench.peak import peak
 from bench.readers import compare
 from billing.invoice import Invoice, Source
 from billing.ports import Insert
@@ -27,6 +28,7 @@ from tests.fakes.cloud import LocalCloud
 STORED = (100, 2_000)
 DUE = 20
 PER_COMMIT = 50
+CHARGES_AT_ONCE = 100_000
 REACH = {"edi-cli": "≥ 1.5"}
 
 
@@ -98,6 +100,7 @@ def main() -> None:
     figures: dict[str, Any] = {
         "life": lived,
         "sweep_read_units_for_20_due_by_stored": sweeps,
+        "peak": peak(CHARGES_AT_ONCE),
         "reader": compare(),
         "modules_imported_with_handler": cold_modules(),
         "peak_rss_kb_of_this_process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
@@ -117,6 +120,10 @@ def main() -> None:
     summary.add_row("AWS dollars per million lives, no mail", f"{lived['dollars_per_million_without_mail']:g}", "≤ 75")
     for stored, units in sweeps.items():
         summary.add_row(f"sweep: read units, 20 due of {stored}", f"{units:g}", "equal")
+    burst = figures["peak"]
+    summary.add_row("100,000 charges due at once: times the ideal time", f"{burst['times_ideal']:g}", "≤ 1.05")
+    summary.add_row("… refused by Stripe (429), percent", f"{burst['refused_percent']:g}", "≤ 1")
+    summary.add_row("… charged twice / given up", f"{burst['charged_twice']} / {burst['given_up']}", "0 / 0")
     for name, ratio in reader["times_as_fast_as"].items():
         summary.add_row(f"835 reader: times as fast as {name}", f"{ratio:g}", REACH.get(name, ""))
     for name in reader["not_measured"]:

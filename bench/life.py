@@ -5,7 +5,7 @@ because what they cost follows from the number of messages: in batches of ten, a
 (send, receive, delete). Counts are exact and the same on every machine.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from billing.ids import Key
 from billing.notice import Letter
 from billing.payment import Enrolment
 from billing.policy import Practice
-from billing.ports import DueItem, Insert, Store, Update, Write
+from billing.ports import Insert, Store, Update, Write
 from billing.settling import start_setup
 from billing.stripe_event import StripeEvent
 from edges.card_gateway import StripeCards
@@ -33,6 +33,7 @@ from functions.read_claims import flow as read_claims
 from functions.reconcile.bodies import lost_messages
 from functions.send_email import flow as send_email
 from functions.settle_payment import flow as settle_payment
+from functions.wake_due import flow as wake_due
 from infra.local.stripe import EmbeddedStripe
 from infra.local.stripe.sdk import in_process_client
 from tests.fakes.blobs import MemoryBlobs
@@ -170,14 +171,16 @@ class Life:
                     self.store.set_due(item.key, None)
 
     def _wake(self) -> None:
-        """As wake_due does: ask every shard, lease, send."""
-        for shard in range(SHARDS):
-            for item in self.store.due(shard, self.now, 100):
-                self._send(item)
+        """The sweep of the minute in which the charge falls due."""
+        swept = wake_due.run(store=self.store, send=self._send, shards=SHARDS, seconds_left=lambda: 50.0, now=self.now)
+        assert swept.woken == 1, f"woke {swept.woken}"
 
-    def _send(self, item: DueItem) -> None:
-        assert self.store.lease(item, self.now + timedelta(minutes=5))
-        self.store.relay(item.due_at.rpartition("#")[2], item.key)
+    def _send(self, messages: Iterable[tuple[str, Message]], delay_seconds: int = 0) -> int:
+        assert not delay_seconds, "one charge alone has its turn at once"
+        sent = list(messages)
+        self.store.messages += sent
+        self.store.relayed += len(sent)
+        return len(sent)
 
     def _webhook(self) -> None:
         """As receive_stripe does: store the event once. Only the types it listens to that carry our metadata."""

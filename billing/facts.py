@@ -169,6 +169,10 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
 }
 """Fact or wake kind -> the verbs whose queue gets a message. Complete: a test goes through every member."""
 
+IN_TURN: Mapping[str, int] = {WakeKind.CHARGE: 24}
+"""Wake kinds that are woken one after the other where many are due at once -> how many in a second. Stripe takes 25
+requests a second of one kind: one is left for what is sent again."""
+
 
 @dataclass(frozen=True)
 class Message:

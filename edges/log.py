@@ -90,6 +90,7 @@ FIELDS: Final[Mapping[str, Fits]] = {
     "facts": _count,
     "failed": _count,
     "findings": _count,
+    "held_back": _count,
     "mended": _count,
     "messages": _count,
     "moved": _count,

@@ -19,7 +19,10 @@ from edges.aws import passing_faults
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import ChangeMessageVisibilityBatchRequestEntryTypeDef
+    from mypy_boto3_sqs.type_defs import (
+        ChangeMessageVisibilityBatchRequestEntryTypeDef,
+        SendMessageBatchRequestEntryTypeDef,
+    )
 
 AT_ONCE: Final = 10
 """SQS takes at most ten messages in one request."""
@@ -47,23 +50,25 @@ class Queues:
         self._client = client
         self._url_of = url_of
 
-    def send(self, messages: Iterable[tuple[str, Message]]) -> int:
-        """Send each (verb, message), ten to a request; returns how many were sent. Raises TryAgain when SQS did not
-        take all of them: whoever called sends all again, and a repeated message is only looked at twice."""
+    def send(self, messages: Iterable[tuple[str, Message]], delay_seconds: int = 0) -> int:
+        """Send each (verb, message), ten to a request, to be seen after so many seconds (SQS: at most 900); returns how
+        many were sent. Raises TryAgain when SQS did not take all of them: whoever called sends all again, and a
+        repeated message is only looked at twice."""
         by_verb: dict[str, list[Message]] = {}
         for verb, message in messages:
             by_verb.setdefault(verb, []).append(message)
         for verb, waiting in by_verb.items():
             for start in range(0, len(waiting), AT_ONCE):
-                self._send(verb, waiting[start : start + AT_ONCE])
+                self._send(verb, waiting[start : start + AT_ONCE], delay_seconds)
         return sum(map(len, by_verb.values()))
 
-    def _send(self, verb: str, messages: Sequence[Message]) -> None:
+    def _send(self, verb: str, messages: Sequence[Message], delay_seconds: int) -> None:
+        entries: list[SendMessageBatchRequestEntryTypeDef] = [
+            {"Id": str(n), "MessageBody": body_of(message), "DelaySeconds": delay_seconds}
+            for n, message in enumerate(messages)
+        ]
         with passing_faults():
-            answer = self._client.send_message_batch(
-                QueueUrl=self._url_of(verb),
-                Entries=[{"Id": str(n), "MessageBody": body_of(message)} for n, message in enumerate(messages)],
-            )
+            answer = self._client.send_message_batch(QueueUrl=self._url_of(verb), Entries=entries)
         failed = answer.get("Failed", [])
         if failed:
             raise TryAgain(f"{verb}: SQS did not take {len(failed)} of {len(messages)}: {failed[0].get('Code', '')}")

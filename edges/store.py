@@ -164,7 +164,7 @@ class DynamoStore:
         row = encode(record)
         due = record.due
         if due is not None:
-            row["due_shard"] = {"N": str(shard_of(record.key.pk, self._shards))}
+            row["due_shard"] = {"N": str(shard_of(record.key.pk, due, self._shards))}
             row["due_at"] = {"S": due}
         return row
 
@@ -208,7 +208,7 @@ class DynamoStore:
         """Move the index entry of a row that is written once, or take it out; the row stays as it is."""
         change: Any = {"UpdateExpression": "REMOVE due_shard, due_at"}
         if due is not None:
-            shard = str(shard_of(key.pk, self._shards))
+            shard = str(shard_of(key.pk, due, self._shards))
             change = {
                 "UpdateExpression": "SET due_shard = :shard, due_at = :due",
                 "ExpressionAttributeValues": {":shard": {"N": shard}, ":due": {"S": due}},

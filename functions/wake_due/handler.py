@@ -37,5 +37,6 @@ def handler(_event: Mapping[str, Any], context: object) -> dict[str, int | bool]
         pages=swept.pages,
         complete=swept.complete,
         behind_seconds=swept.behind_seconds,
+        held_back=swept.held_back,
     )
     return vars(swept)

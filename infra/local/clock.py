@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 CLOCK_ITEM: Final = "CLOCK"
 """Partition key of the item that functions read the time from (template parameter ClockItem)."""
-WAKES_BEFORE_STUCK: Final = 3
+WAKES_BEFORE_STUCK: Final = 5
+"""The last of them is twelve minutes after the first: whoever leaves work to another for ten has taken over by then."""
+NEXT_SWEEP: Final = timedelta(minutes=1)
 AT_ONCE: Final = 1000
 
 _SPAN: Final = re.compile(r"(\d+)([dhms])")
@@ -88,36 +90,39 @@ class Time:
                 raise ValueError(f"it is {self._clock.now.isoformat()} already; time does not go back")
             await self._quiet.settle()
             wakes: dict[Key, int] = {}
-            while (step := await self._next_step(until)) is not None or self._clock.now < until:
+            earliest = self._clock.now
+            while (step := await self._next_step(earliest, until)) is not None or self._clock.now < until:
                 if step is None:  # nothing more happens until then
                     await self._clock.set(self._cloud, until)
                     await self._quiet.settle()
                 else:
-                    await self._step(step, wakes)
+                    earliest = await self._step(step, wakes)
             if stuck := await self._still_due(wakes):
                 raise Stuck(until, stuck)
 
-    async def _next_step(self, until: datetime) -> datetime | None:
+    async def _next_step(self, earliest: datetime, until: datetime) -> datetime | None:
         """The next instant at which anything happens; None when nothing does up to `until`. The schedule looks once a
-        minute, so due work happens at the first whole minute at or after it."""
+        minute, so due work happens at the first whole minute at or after it, and not before `earliest`."""
         dues = [_instant(item.due_at) for item in await self._due(until, limit=1)]
         if (stripe := self._stripe.stripe.next_due()) is not None and stripe <= until:
             dues.append(stripe)
-        if not dues:
+        if not dues or self._clock.now == until < earliest:
             return None
-        return min(max(whole_minute(min(dues)), self._clock.now), until)
+        return min(max(whole_minute(min(dues)), earliest), until)
 
-    async def _step(self, at: datetime, wakes: dict[Key, int]) -> None:
-        """Make it `at` and let everything that is due come to rest. `wakes`: rows that were woken for nothing so far,
-        and how often; kept up to date."""
+    async def _step(self, at: datetime, wakes: dict[Key, int]) -> datetime:
+        """Make it `at` and let everything that is due come to rest -> when the next sweep may be. `wakes`: rows that
+        were woken for nothing so far, and how often; kept up to date."""
         await self._clock.set(self._cloud, at)
         self._stripe.pump()
         due = [item.key for item in await self._due(at, AT_ONCE)]
         before = await self._rows(due)
+        again = at
         if due:
             # On AWS the next minute repeats a sweep that crashed; here the next step does, at the same instant.
             with suppress(Crashed):
                 await asyncio.to_thread(self._cloud.invoke, "wake_due", {"source": "kindbill.local"})
+                again = at + NEXT_SWEEP
         await self._quiet.settle()
         after = await self._rows(due)
         same = {
@@ -135,6 +140,7 @@ class Time:
         # A sweep may leave some of very many for its next run; only when none moved has time stopped.
         if due and len(same) == len(due) and max(wakes.values()) >= WAKES_BEFORE_STUCK:
             raise Stuck(at, await self._still_due(wakes))
+        return again if wakes else at
 
     async def _still_due(self, wakes: dict[Key, int]) -> list[str]:
         """In words: which of these rows want to be looked at, though they were woken."""

@@ -227,7 +227,7 @@ def test_what_was_done_though_its_answer_was_lost_is_not_done_again(faulty: Faul
         Fault("lost_answer", "^send_email ses SendEmail"),
         Fault("lost_answer", "^send_email dynamodb TransactWriteItems", after=1),
         Fault("lost_answer", "^send_email s3 PutObject"),
-        Fault("lost_answer", "^wake_due dynamodb UpdateItem"),
+        Fault("lost_answer", "^wake_due dynamodb Query"),
         Fault("twice", "^wake_due sqs SendMessageBatch", times=ALWAYS),
         Fault("lost_answer", "^receive_stripe dynamodb PutItem"),
     ):

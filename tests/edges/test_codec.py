@@ -246,12 +246,15 @@ def test_a_record_with_a_float_cannot_be_written() -> None:
         encode(Wobbly(1, 62.5))
 
 
-def test_a_partition_keeps_its_shard_for_good() -> None:
-    assert [shard_of(f"A#practice#{client}#", 4) for client in ("ana", "ben", "cho")] == [1, 2, 1]
+def test_a_partition_keeps_its_shards_for_good_and_charges_have_some_of_their_own() -> None:
+    for kind, shards in (("charge", [1, 0, 1]), ("remind", [3, 2, 3])):
+        due_at = f"2026-11-20T12:00:00Z#{kind}"
+        assert [shard_of(f"A#practice#{client}#", due_at, 4) for client in ("ana", "ben", "cho")] == shards
 
 
 def test_shards_are_even() -> None:
     counts = [0, 0, 0, 0]
     for n in range(4000):
-        counts[shard_of(f"A#practice#client_{n}#", 4)] += 1
-    assert min(counts) > 900
+        for kind in ("charge", "remind"):
+            counts[shard_of(f"A#practice#client_{n}#", f"2026-11-20T12:00:00Z#{kind}", 4)] += 1
+    assert min(counts) > 1800

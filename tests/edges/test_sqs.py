@@ -169,5 +169,17 @@ def test_messages_are_sent_ten_to_a_request_and_each_verb_to_its_queue(stage: St
     assert stage.messages("send_email") == [message(99)]
 
 
+def test_a_message_that_is_sent_for_later_is_not_seen_before(stage: Stage) -> None:
+    sent: list[dict[str, Any]] = []
+    sqs = stage.client("sqs")
+    sqs.meta.events.register(
+        "provide-client-params.sqs.SendMessageBatch", lambda params, **_: sent.extend(params["Entries"])
+    )
+    queues = Queues(sqs, stage.queues.__getitem__)
+    assert queues.send([("charge_autopay", message(1))], 59) == 1
+    assert [entry["DelaySeconds"] for entry in sent] == [59]
+    assert stage.messages("charge_autopay") == []
+
+
 def test_sending_nothing_asks_for_nothing() -> None:
     assert Queues(FakeSqs(), str).send([]) == 0  # type: ignore[arg-type]

@@ -189,7 +189,7 @@ def test_only_what_is_due_by_then_is_due_and_the_oldest_comes_first(store: Store
     at = [NOON + timedelta(minutes=m) for m in (3, 1, 2)]
     rows = [invoice(f"inv_{n}", charge_at=moment) for n, moment in enumerate(at)]
     store.commit(Insert(invoice("never")), *map(Insert, rows))
-    shard = shard_of(account_pk("elm_street", "ana"), SHARDS)
+    shard = shard_of(account_pk("elm_street", "ana"), "#charge", SHARDS)
     due = store.due(shard, NOON + timedelta(minutes=2), 100)
     assert [(i.key, i.due_at) for i in due] == [
         (rows[1].key, "2026-11-20T12:01:00Z#charge"),
@@ -216,7 +216,7 @@ def test_what_moves_or_goes_takes_its_due_entry_along(store: Store) -> None:
 def test_a_lease_moves_the_entry_keeps_the_kind_and_leaves_the_row_alone(store: Store) -> None:
     row = invoice("inv_1", charge_at=NOON)
     store.commit(Insert(row))
-    (item,) = store.due(shard_of(row.key.pk, SHARDS), NOON, 10)
+    (item,) = store.due(shard_of(row.key.pk, "#charge", SHARDS), NOON, 10)
     later = NOON + timedelta(minutes=5)
     assert store.lease(item, later) is True
     assert everything_due(store, NOON) == []
@@ -227,7 +227,7 @@ def test_a_lease_moves_the_entry_keeps_the_kind_and_leaves_the_row_alone(store: 
 def test_only_one_of_two_sweeps_gets_the_lease(store: Store) -> None:
     row = invoice("inv_1", charge_at=NOON)
     store.commit(Insert(row))
-    (item,) = store.due(shard_of(row.key.pk, SHARDS), NOON, 10)
+    (item,) = store.due(shard_of(row.key.pk, "#charge", SHARDS), NOON, 10)
     assert [store.lease(item, NOON + timedelta(minutes=5)), store.lease(item, NOON + timedelta(minutes=6))] == [
         True,
         False,
@@ -237,7 +237,7 @@ def test_only_one_of_two_sweeps_gets_the_lease(store: Store) -> None:
 def test_what_was_handled_in_the_meantime_is_not_leased(store: Store) -> None:
     row = invoice("inv_1", charge_at=NOON)
     store.commit(Insert(row))
-    (item,) = store.due(shard_of(row.key.pk, SHARDS), NOON, 10)
+    (item,) = store.due(shard_of(row.key.pk, "#charge", SHARDS), NOON, 10)
     store.commit(Update(replace(row, version=2, charge_at=None)))
     assert store.lease(item, NOON + timedelta(minutes=5)) is False
     store.commit(Delete(replace(row, version=2)))
@@ -250,7 +250,7 @@ def test_what_is_due_is_read_page_by_page_whatever_moves_meanwhile(store: Store)
     at = [NOON + timedelta(minutes=m) for m in (1, 2, 2, 2, 3)]
     rows = [invoice(f"inv_{n}", charge_at=moment) for n, moment in enumerate(at)]
     store.commit(*map(Insert, rows))
-    shard, until = shard_of(rows[0].key.pk, SHARDS), NOON + timedelta(minutes=3)
+    shard, until = shard_of(rows[0].key.pk, "#charge", SHARDS), NOON + timedelta(minutes=3)
     everything = store.due(shard, until, 100)
     assert len(everything) == len(rows)
     paged = store.due(shard, until, 2)

@@ -100,12 +100,12 @@ class MemoryStore:
         before = self._due_at.get(key)
         if before == due_at:
             return
-        index = self._due[shard_of(key.pk, self.shards)]
         if before is not None:
+            index = self._due[shard_of(key.pk, before, self.shards)]
             del index[bisect_left(index, _entry(before, key))]
             del self._due_at[key]
         if due_at is not None:
-            insort(index, _entry(due_at, key))
+            insort(self._due[shard_of(key.pk, due_at, self.shards)], _entry(due_at, key))
             self._due_at[key] = due_at
 
     def due(self, shard: int, until: datetime, limit: int, after: DueItem | None = None) -> list[DueItem]:
@@ -130,6 +130,10 @@ class MemoryStore:
         if self.get(key) is None:
             raise Conflict(f"there is no row at {key}")
         self._wake(key, due)
+
+    def due_entry(self, key: Key) -> str | None:
+        """Where the row is in the due index; None where it is not."""
+        return self._due_at.get(key)
 
     def next_due(self) -> str | None:
         """The earliest entry of the due index: where a clock that steps from wake to wake goes next."""

@@ -231,7 +231,7 @@ class Story:
                 raise AssertionError(f"{verb} has no part in this story")
 
     def wake(self) -> None:
-        """As wake_due does each minute: what is due is leased and sent."""
+        """As wake_due does: what is due is leased and sent."""
         for shard in range(self.store.shards):
             for item in self.store.due(shard, self.now, 100):
                 assert self.store.lease(item, self.now + LEASE)

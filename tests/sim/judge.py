@@ -48,7 +48,9 @@ RECENT = timedelta(days=3)
 IN_A_ROW = 3
 """Failed charges that end autopay (AUTO-8)."""
 LEASE = timedelta(minutes=4, seconds=50)
-"""What is woken is left alone for so long (five minutes, on clocks that do not agree)."""
+"""What is woken with a lease is left alone for so long (five minutes, on clocks that do not agree)."""
+FRESH_FOR = timedelta(minutes=1, seconds=10)
+"""What has been due for no longer may be woken without a lease (a minute, on clocks that do not agree)."""
 OVERDUE_AFTER = timedelta(hours=1)
 """Invariant 10's bound once faults have stopped."""
 
@@ -98,7 +100,7 @@ class Judge:
         self._instalments: dict[Key, tuple[int, ...]] = {}
         self._policy_since: datetime | None = None
         self._noted: dict[Key, int] = {}
-        self._woken: dict[Key, tuple[int, datetime]] = {}
+        self._leased: dict[Key, tuple[int, datetime]] = {}
 
     # ---- what passes by ----
 
@@ -146,13 +148,19 @@ class Judge:
             self.fail(f"{attempt.attempt_id} relies on an account that was changed before it was written: {now}")
 
     def woken(self, messages: Iterable[tuple[str, Message]]) -> Iterator[tuple[str, Message]]:
-        """What a sweep sends: a row that nobody has changed is not woken again before its lease has run out."""
+        """What a sweep sends: a row that nobody has changed is not woken again before its lease has run out, and only
+        what fell due just now is woken without one."""
         for verb, message in messages:
-            row, now = self._world.store.get(message.key), self._world.now
-            version, last = self._woken.get(message.key, (0, now - LEASE))
+            store, now = self._world.store, self._world.now
+            row, entry = store.get(message.key), store.due_entry(message.key)
+            version, last = self._leased.get(message.key, (0, now - LEASE))
             if row is not None and row.version == version and now - last < LEASE:
                 self.fail(f"{message.kind} {message.key} is woken again within its lease, {now - last} after the last")
-            self._woken[message.key] = (row.version if row else 0, now)
+            due_at = datetime.fromisoformat(entry.partition("#")[0]) if entry else now
+            if due_at > now and row is not None:
+                self._leased[message.key] = (row.version, now)
+            elif now - due_at > FRESH_FOR:
+                self.fail(f"{message.kind} {message.key} is woken without a lease, {now - due_at} after it fell due")
             yield verb, message
 
     def leaves_for_stripe(self, request: str) -> None:

@@ -36,13 +36,15 @@ _Loader.add_multi_constructor("!", _plain)
 
 @dataclass(frozen=True)
 class Queue:
-    """A verb's queue: how many records one invocation gets, how long a crashed one hides them, and after how many
-    receives a message goes to the dead letters."""
+    """A verb's queue: how many records one invocation gets, how long a crashed one hides them, after how many receives
+    a message goes to the dead letters, and how many invocations there may be at once (as AWS gives, where nothing is
+    said)."""
 
     verb: str
     batch: int
     visibility: timedelta
     receives: int
+    at_once: int
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ def wiring() -> Wiring:
                     event["Properties"]["BatchSize"],
                     timedelta(seconds=queue["VisibilityTimeout"]),
                     queue["RedrivePolicy"]["maxReceiveCount"],
+                    event["Properties"].get("ScalingConfig", {}).get("MaximumConcurrency", 1000),
                 )
     return Wiring(queues, int(template["Globals"]["Function"]["Environment"]["Variables"]["DUE_SHARDS"]))
 

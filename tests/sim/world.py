@@ -213,12 +213,13 @@ class World:
         fresh, self.store.stream = self.store.stream, []
         self.send(routed(Message(str(row.kind), row.key) for row in fresh))  # type: ignore[attr-defined]  # facts all
 
-    def send(self, messages: Iterable[tuple[str, Message]]) -> int:
-        """Queue messages; each may come late, twice, or both."""
+    def send(self, messages: Iterable[tuple[str, Message]], delay_seconds: int = 0) -> int:
+        """Queue messages, to be seen after a delay; each may come late, twice, or both."""
         sent = 0
+        leaves = self.now + timedelta(seconds=delay_seconds)
         for verb, message in messages:
             for _ in range(self._copies("message twice")):
-                self.at(self.now + self._on_its_way(), self._delivery(wiring().queues[verb], message))
+                self.at(leaves + self._on_its_way(), self._delivery(wiring().queues[verb], message))
             sent += 1
         return sent
 
@@ -295,7 +296,7 @@ class World:
         return Thing("wake_due", label, lambda ports: self._sweep(ports["store"]))
 
     def _sweep(self, store: Store) -> str:
-        send = lambda messages: self.send(self.judge.woken(messages))  # noqa: E731
+        send = lambda messages, delay=0: self.send(self.judge.woken(messages), delay)  # noqa: E731
         swept = wake.run(store=store, send=send, shards=wiring().shards, seconds_left=lambda: 60.0, now=self.clock)
         return f"woke {swept.woken}"
 
