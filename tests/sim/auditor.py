@@ -90,7 +90,7 @@ class Auditor:
                 self._judge_steady(client, account)
             self._judge_receipts(client, account)
             letters = {mail.notice_id: mail.letter for mail in self._world.mailbox.to[client]}
-            for wrong in judge_told(account, letters):
+            for wrong in judge_told(account, letters, self._world.judge.commit_of):
                 self._fail(client, wrong)
             self._looked_into = [f for f in account.facts if f.kind in LOOKED_INTO]
             self._bounced = {f.item: f.at for f in account.facts if f.kind == FactKind.NOTICE_BOUNCED}

@@ -100,6 +100,7 @@ class Judge:
         self._instalments: dict[Key, tuple[int, ...]] = {}
         self._policy_since: datetime | None = None
         self._noted: dict[Key, int] = {}
+        self.commit_of: dict[Key, int] = {}
         self._leased: dict[Key, tuple[int, datetime]] = {}
 
     # ---- what passes by ----
@@ -114,6 +115,8 @@ class Judge:
             self._relies_on_its_account(record)
         if isinstance(record, Plan):
             self._shrinks_from_its_end(record)
+        if isinstance(record, Fact):
+            self.commit_of[key] = commit
         if isinstance(record, Fact) and record.kind in (FactKind.NOTICE_SENT, FactKind.NOTICE_BOUNCED):
             self._noted.setdefault(Key(key.pk, record.item), commit)
         if key.pk[0] in "AF":

@@ -5,19 +5,19 @@ A change of a bill is one commit, and one commit has one mail: which says the am
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
 
 from billing.facts import Fact, FactKind
-from billing.ids import digest
+from billing.ids import Key, digest
 from billing.invariants import AccountRows
 from billing.notice import Letter, NoticeKind
 from billing.refund import RefundCause
 
 
-def judge_told(rows: AccountRows, letters: Mapping[str, Letter]) -> Iterator[str]:
-    """What is wrong with what one client was told of changes. `letters`: to the client, by the notice's id."""
+def judge_told(rows: AccountRows, letters: Mapping[str, Letter], commit_of: Mapping[Key, int]) -> Iterator[str]:
+    """What is wrong with what one client was told of changes. `letters`: to the client, by the notice's id ·
+    `commit_of`: which commit wrote a fact; a step may change the bills of two claims, in two commits at one instant."""
     posted = {posting.notice_id: posting for posting in rows.postings}
-    for facts in _changes(rows.facts):
+    for facts in _changes(rows.facts, commit_of):
         change = next(fact for fact in facts if "before" in fact.data)
         ids = {digest(*fact.key, "client") for fact in facts} & posted.keys()
         if len(ids) > 1:
@@ -32,11 +32,11 @@ def judge_told(rows: AccountRows, letters: Mapping[str, Letter]) -> Iterator[str
             yield f"was told of {fact.data['refund_id']}, and before by the mail about the change"
 
 
-def _changes(facts: Iterable[Fact]) -> Iterable[list[Fact]]:
+def _changes(facts: Iterable[Fact], commit_of: Mapping[Key, int]) -> Iterable[list[Fact]]:
     """The facts of each commit that changed what a bill asks for."""
-    by_commit: defaultdict[tuple[datetime, str], list[Fact]] = defaultdict(list)
+    by_commit: defaultdict[int, list[Fact]] = defaultdict(list)
     for fact in facts:
-        by_commit[fact.at, fact.cause].append(fact)
+        by_commit[commit_of[fact.key]].append(fact)
     return [each for each in by_commit.values() if any("before" in fact.data for fact in each)]
 
 
