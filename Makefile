@@ -19,8 +19,8 @@ help: ## this list
 run: .venv/.synced ## the whole system on this machine, at http://127.0.0.1:8700, until Ctrl-C (KINDBILL_PORT=…, KINDBILL_DEMO=0)
 	@exec $(PY) -m infra.local.cli run --end-with-parent
 
-test: .venv/.synced browser ## every test, browser tests included
-	$(PY) -m pytest
+test: .venv/.synced browser ## every test, browser tests included, in parts beside each other
+	@$(PY) -m infra.suite
 
 check: .venv/.synced ## lint, format, types, import contracts, template, secrets, licences, known weaknesses; fast
 	.venv/bin/ruff check .
