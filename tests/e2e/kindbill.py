@@ -63,7 +63,7 @@ class Kindbill:
         return answer.json()
 
     def get(self, path: str, scope: str = "", **params: str) -> Json:
-        return self.do("GET", path, scope, params=params)
+        return self.do("GET", path, scope, params=params or None)  # {} would take away what the path asks for
 
     def post(self, path: str, body: Json, scope: str = "") -> Json:
         return self.do("POST", path, scope, json=body)
