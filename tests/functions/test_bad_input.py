@@ -128,6 +128,8 @@ SHOWING = (
     ("/v1/receipts/rcp_1", "practice"),
     ("/v1/receipts/rcp_1", "claims"),
     ("/v1/holds", "practice"),
+    ("/v1/reviews", "practice"),
+    (f"/v1/reviews/{REVIEW}", "practice"),
 )
 TOLD = (("POST", "/webhooks/clearinghouse", "claims"),)
 """What comes from programs that we do not tell what to send: tests/functions/receive_clearinghouse."""
