@@ -122,11 +122,14 @@ def estimate_claim(
     now: datetime,
 ) -> tuple[Write, ...]:
     """The estimate of what of a submitted claim nothing bills yet; () where it is not for this practice, nothing is
-    known of the client's cover with this payer, a payer has answered, or another payer is to answer first (LAW-4)."""
+    known of the client's cover with this payer, a payer has answered, another payer is to answer first (LAW-4), or the
+    lines are not what was charged, so that nobody knows the price."""
     mine = claim_estimate_id(practice.practice, claim)
     if not _estimates(practice) or check is None or check.payer_id != claim.payer_id:
         return ()
     if state.verdicts or claim.secondary_payer_id or mine in state.invoices:
+        return ()
+    if claim.lines and sum(line.charged for line in claim.lines) != claim.charged:
         return ()
     visits = _visits(claim, known)
     lines, left = [], check

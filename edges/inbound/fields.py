@@ -20,6 +20,9 @@ ID_PATTERNS: Final = {
 """Ids of ours that end in their client's, by what a path calls them (billing/ids.py, billing/review.py)."""
 MAX_AMOUNT: Final = 100_000_000
 """A million dollars: above it, someone mistook the unit."""
+FIRST_YEAR: Final = 1900
+LAST_YEAR: Final = 9999
+"""The calendar of computers ends at both ends: an instant there has no other time zone. A last day may be its last."""
 AHEAD: Final = timedelta(days=1)
 """How far a caller's clock may be ahead of ours."""
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -35,9 +38,11 @@ class Request(BaseModel):
 def _day(value: object) -> date:
     if isinstance(value, str) and _DATE.fullmatch(value):
         try:
-            return date.fromisoformat(value)
+            day = date.fromisoformat(value)
         except ValueError as error:
             raise ValueError("must be a day of the calendar, written YYYY-MM-DD") from error
+        if day.year >= FIRST_YEAR:
+            return day
     raise ValueError("must be a day written YYYY-MM-DD")
 
 
@@ -47,7 +52,7 @@ def _instant(value: object) -> datetime:
             at = datetime.fromisoformat(value)
         except ValueError:
             at = None
-        if at is not None and at.tzinfo is not None:
+        if at is not None and at.tzinfo is not None and FIRST_YEAR <= at.year < LAST_YEAR:
             return at
     raise ValueError("must be an instant with its offset, written like 2026-11-20T09:30:00-08:00")
 

@@ -203,6 +203,15 @@ def test_inv_2_where_nothing_is_expected_of_the_client_nothing_is_asked() -> Non
     assert (care.books.invoices, care.mails) == ((), [])
 
 
+def test_inv_2_a_claim_whose_lines_are_not_its_charge_is_not_estimated() -> None:
+    """Two lines of $150.00 on a claim of $150.00: an estimate of both would ask for more than can be owed."""
+    care = Estimating()
+    care.submit_claim(claim("KB1", "s1", "s2", charged=150_00))
+    assert care.account["invoices"] == []
+    care.receive(owes(62_50))
+    assert care.amounts == [62_50]
+
+
 def test_law_4_a_claim_with_a_second_payer_is_not_estimated() -> None:
     care = Estimating()
     care.submit_claim(claim(secondary_payer_id="77777"))

@@ -274,6 +274,19 @@ def test_inv_2_a_check_of_a_day_to_come_is_refused() -> None:
     assert care.check().status == 200
 
 
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00"])
+def test_an_instant_at_the_end_of_all_calendars_is_refused_and_no_error_of_ours(at: str) -> None:
+    """It has no time in another zone: it was answered 500, or stuck behind the answer."""
+    care = Care()
+    assert_problem(care.check(checked_at=at), 422)
+    assert_problem(care.tell(session(completed_at=at)), 422)
+    assert care.dead == []
+
+
+def test_inv_5_an_authorisation_may_last_for_ever() -> None:
+    assert Care().tell(eap(until="9999-12-31")).body["covered"] is True
+
+
 def test_inv_2_a_check_that_was_told_wrongly_is_corrected_by_telling_it_again() -> None:
     care = Care()
     care.check(copay=30_00)
