@@ -7,6 +7,7 @@ segment ends in a delimiter (`INVOICE#1#` must not match `INVOICE#10#`).
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -30,16 +31,19 @@ def digest(*parts: str, length: int = 20) -> str:
     return hashlib.sha256(joined.encode()).hexdigest()[:length]
 
 
+@lru_cache(maxsize=1024)
 def account_pk(practice: str, client: str) -> str:
     """Account row, cards, invoice heads, attempts and plans of one client."""
     return f"A#{segment(practice)}#{segment(client)}#"
 
 
+@lru_cache(maxsize=1024)
 def facts_pk(practice: str, client: str) -> str:
     """What is written once and read in detail: facts, notices, consents. `client` is "" for the practice's own."""
     return f"F#{segment(practice)}#{segment(client)}#"
 
 
+@lru_cache(maxsize=1024)
 def claim_pk(practice: str, claim_id: str) -> str:
     """The submitted claim, every result of it, and what is in force."""
     return f"C#{segment(practice)}#{segment(claim_id)}#"

@@ -75,12 +75,13 @@ class AccountRows:
         consents: dict[str, Consent] = {}
         postings: list[Posting] = []
         for row in written_once:
-            if isinstance(row, Fact):
-                facts.append(row)
-            elif isinstance(row, Posting):
-                postings.append(row)
-            elif isinstance(row, Consent):
-                consents[row.consent_id] = row
+            match row:
+                case Fact():
+                    facts.append(row)
+                case Posting():
+                    postings.append(row)
+                case Consent():
+                    consents[row.consent_id] = row
         return cls(books, tuple(facts), consents, tuple(postings))
 
 
@@ -105,7 +106,7 @@ def check_account(
 def entries_balance(facts: Iterable[Fact]) -> Iterator[Broken]:
     """1: the entries of each fact sum to zero, and so do the books."""
     for fact in facts:
-        total = sum(e.amount for e in fact.entries)
+        total = sum(e.amount for e in fact.entries) if fact.entries else 0
         if total:
             yield Broken(1, fact.key.sk, f"its entries sum to {total}")
 
@@ -113,7 +114,7 @@ def entries_balance(facts: Iterable[Fact]) -> Iterator[Broken]:
 def amounts_follow_from_entries(rows: AccountRows) -> Iterator[Broken]:
     """2: what is open of each invoice and plan, the credit and the money at Stripe are what the entries say."""
     books, name = rows.books, rows.books.account.key.pk
-    posted: Counter[tuple[str, str]] = Counter()
+    posted: defaultdict[tuple[str, str], Cents] = defaultdict(int)
     for fact in rows.facts:
         for entry in fact.entries:
             posted[entry.book, entry.item] += entry.amount
@@ -165,14 +166,16 @@ def _shares_add_up(books: Books) -> Iterator[Broken]:
         if dispute.is_open and payment is not None:
             frozen |= {part.invoice_id for part in payment.paid_parts}
     for invoice in books.invoices:
-        key, known = invoice.key.sk, invoice.invoice_id
+        known = invoice.invoice_id
         if _open_amount(invoice) < 0:
-            yield Broken(2, key, f"open amount {_open_amount(invoice)} is negative")
+            yield Broken(2, invoice.key.sk, f"open amount {_open_amount(invoice)} is negative")
         if (invoice.refunded, invoice.disputed_back) != (refunded[known], reopened[known]):
             says = f"{invoice.refunded} refunded and {invoice.disputed_back} owed again"
-            yield Broken(2, key, f"{says}, its refunds and disputes say {refunded[known]} and {reopened[known]}")
+            theirs = f"{refunded[known]} and {reopened[known]}"
+            yield Broken(2, invoice.key.sk, f"{says}, its refunds and disputes say {theirs}")
         if invoice.disputed != (known in frozen):
-            yield Broken(2, key, f"is {'frozen' if invoice.disputed else 'free'}, and its payments' disputes say not")
+            is_so = "frozen" if invoice.disputed else "free"
+            yield Broken(2, invoice.key.sk, f"is {is_so}, and its payments' disputes say not")
 
 
 # -------------------------------------------------------------------------------------------------- 3 and 4: charges
@@ -209,7 +212,10 @@ def nothing_taken_in_excess(rows: AccountRows) -> Iterator[Broken]:
 def nothing_goes_back_twice(books: Books) -> Iterator[Broken]:
     """3: what left Stripe of a payment, by refunds and by disputes the bank won, is not more than it was; and no refund
     that we started is of more than the payment."""
+    touched = {r.payment for r in books.refunds} | {d.payment for d in books.disputes}
     for payment in books.attempts:
+        if payment.number not in touched:
+            continue  # nothing went back of it
         refunds = [r for r in books.refunds if r.payment == payment.number]
         reopened = sum(part.amount for d in books.disputes if d.payment == payment.number for part in d.reopened)
         gone = sum(r.amount for r in refunds if r.state in (RefundState.PENDING, RefundState.POSTED))

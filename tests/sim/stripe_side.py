@@ -42,26 +42,34 @@ class _Wire(InProcessHTTPClient):
             raise
 
 
+stripe.enable_telemetry = False
+stripe._util.logfmt = lambda _props: ""  # the SDK words each request and answer for a log that nobody keeps
+
 UNREAD = frozenset(
     {
         "address", "advice_code", "after_expiration", "allow_promotion_codes", "allow_redisplay",
         "allowed_payment_method_types", "amount_authorized", "amount_capturable", "amount_captured", "amount_details",
-        "amount_subtotal", "amount_total", "application", "application_fee", "application_fee_amount",
-        "authorization_code", "automatic_payment_methods", "automatic_tax", "billing_address_collection",
-        "billing_details", "calculated_statement_descriptor", "cancel_url", "capture_method", "captured", "checks",
+        "amount_refunded", "amount_subtotal", "amount_total", "application", "application_fee",
+        "application_fee_amount", "authorization_code", "automatic_payment_methods", "automatic_tax", "available_on",
+        "balance", "balance_transaction", "balance_type", "billing_address_collection", "billing_details",
+        "calculated_statement_descriptor", "cancel_url", "canceled_at", "capture_method", "captured", "checks",
         "client_reference_id", "client_secret", "confirmation_method", "consent_collection", "country",
         "custom_fields", "custom_text", "customer_creation", "customer_details", "customer_email", "default_source",
-        "delinquent", "display_brand", "doc_url", "failure_balance_transaction", "failure_code", "failure_message",
-        "flow_directions", "fraud_details", "generated_from", "installments", "invoice", "invoice_creation",
-        "last_setup_error", "latest_attempt", "livemode", "locale", "mandate", "network", "network_decline_code",
-        "network_token", "network_transaction_id", "networks", "next_action", "on_behalf_of", "outcome",
-        "payment_link", "payment_method_collection", "payment_method_options", "payment_method_types",
-        "phone_number_collection", "processing", "receipt_email", "receipt_number", "receipt_url", "recovered_from",
-        "regulated_status", "review", "saved_payment_method_options", "shipping",
-        "shipping_address_collection", "shipping_cost", "shipping_options", "single_use_mandate", "source",
-        "source_transfer", "statement_descriptor", "statement_descriptor_suffix", "submit_type", "subscription",
-        "success_url", "three_d_secure", "three_d_secure_usage", "total_details", "transfer_data", "transfer_group",
-        "ui_mode", "wallet",
+        "delinquent", "destination_details", "discount", "display_brand", "disputed", "doc_url",
+        "enhanced_eligibility_types", "evidence", "evidence_details", "exchange_rate", "failure_balance_transaction",
+        "failure_code", "failure_message", "fee", "fee_details", "flow_directions", "fraud_details", "generated_from",
+        "installments", "invoice", "invoice_creation", "invoice_prefix", "invoice_settings", "is_charge_refundable",
+        "last_setup_error", "latest_attempt", "livemode", "locale", "mandate", "net", "network",
+        "network_decline_code", "network_reason_code", "network_token", "network_transaction_id", "networks",
+        "next_action", "next_invoice_sequence", "on_behalf_of", "outcome", "paid", "payment_link",
+        "payment_method_collection", "payment_method_options", "payment_method_types", "phone",
+        "phone_number_collection", "preferred_locales", "processing", "receipt_email", "receipt_number", "receipt_url",
+        "recovered_from", "refunded", "regulated_status", "reporting_category", "review",
+        "saved_payment_method_options", "shipping", "shipping_address_collection", "shipping_cost", "shipping_options",
+        "single_use_mandate", "source", "source_transfer", "source_transfer_reversal", "statement_descriptor",
+        "statement_descriptor_suffix", "submit_type", "subscription", "success_url", "tax_exempt", "test_clock",
+        "three_d_secure", "three_d_secure_usage", "total_details", "transfer_data", "transfer_group",
+        "transfer_reversal", "ui_mode", "wallet",
     }
 )  # fmt: skip
 """Fields of Stripe's answers that the gateway does not look at: the SDK makes an object of each, which was a fifth of

@@ -4,12 +4,13 @@ A step's ports are read off the signature of its flow, so a new port or a new ve
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import yaml
@@ -79,15 +80,15 @@ def wiring() -> Wiring:
 
 
 @cache
-def _flow(verb: str) -> tuple[Callable[..., None], tuple[str, ...]]:
-    run = import_module(f"functions.{verb}.flow").run
-    wanted = inspect.signature(run).parameters
+def _flow(verb: str) -> tuple[ModuleType, tuple[str, ...]]:
+    flow = import_module(f"functions.{verb}.flow")
+    wanted = inspect.signature(flow.run).parameters
     ports = (name for name, one in wanted.items() if one.default is inspect.Parameter.empty)
-    return run, tuple(name for name in ports if name not in ("message", "now"))
+    return flow, tuple(name for name in ports if name not in ("message", "now"))
 
 
 def run_step(verb: str, message: Message, ports: Mapping[str, Any], now: datetime) -> None:
     """Run the verb's production flow on one message with the ports its signature asks for."""
-    _, wanted = _flow(verb)
-    # Looked up anew: a planted bug may have replaced it.
-    import_module(f"functions.{verb}.flow").run(message, **{name: ports[name] for name in wanted}, now=now)
+    flow, wanted = _flow(verb)
+    # Its `run` is looked up anew: a planted bug may have replaced it.
+    flow.run(message, **{name: ports[name] for name in wanted}, now=now)

@@ -78,6 +78,7 @@ class World:
         self._agenda = Agenda()
         self._skew = timedelta(0)
         self._last_night = False
+        self._next_due = ("", self.start)
         self._sweep_from = self.start
         self._began: list[int] = []
         self.sendings: Counter[str] = Counter()
@@ -144,11 +145,12 @@ class World:
             self.met,
             about_money=thing.actor not in QUIET,
         )
+        directed = self.seed is None  # a story told by hand may direct any call, also one of this very run
         doors: dict[str, Any] = {
-            "store": Door("store", self.store, trouble),
+            "store": Door.where_needed("store", self.store, trouble, directed=directed),
             "cards": Door("cards", self.stripe.cards, trouble),
-            "mailer": Door("mailer", self.mailbox, trouble),
-            "blobs": Door("blobs", self.blobs, trouble),
+            "mailer": Door.where_needed("mailer", self.mailbox, trouble, directed=directed),
+            "blobs": Door.where_needed("blobs", self.blobs, trouble, directed=directed),
             "statement": Door("cards", self.stripe.statement, trouble),
             "send": self.send,
             "shards": wiring().shards,
@@ -271,7 +273,9 @@ class World:
         due = self.store.next_due() if not self._last_night else self._due_but_for_the_next_night()
         if due is None:
             return None
-        return whole_minute(max(datetime.fromisoformat(due.partition("#")[0]), self._sweep_from))
+        if due != self._next_due[0]:
+            self._next_due = (due, datetime.fromisoformat(due.partition("#")[0]))
+        return whole_minute(max(self._next_due[1], self._sweep_from))
 
     def _due_but_for_the_next_night(self) -> str | None:
         """A night comes after every other: where nothing else will ever be due, the work is done."""

@@ -303,5 +303,8 @@ def _without(names: frozenset[str], value: Any) -> Any:
     }
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
+
 def _dumps(value: Json) -> str:
-    return json.dumps(value, separators=(",", ":"))
+    return _ENCODER.encode(value)
