@@ -75,13 +75,12 @@ class AccountRows:
         consents: dict[str, Consent] = {}
         postings: list[Posting] = []
         for row in written_once:
-            match row:
-                case Fact():
-                    facts.append(row)
-                case Posting():
-                    postings.append(row)
-                case Consent():
-                    consents[row.consent_id] = row
+            if isinstance(row, Fact):
+                facts.append(row)
+            elif isinstance(row, Posting):
+                postings.append(row)
+            elif isinstance(row, Consent):
+                consents[row.consent_id] = row
         return cls(books, tuple(facts), consents, tuple(postings))
 
 
@@ -213,9 +212,7 @@ def nothing_goes_back_twice(books: Books) -> Iterator[Broken]:
     """3: what left Stripe of a payment, by refunds and by disputes the bank won, is not more than it was; and no refund
     that we started is of more than the payment."""
     touched = {r.payment for r in books.refunds} | {d.payment for d in books.disputes}
-    for payment in books.attempts:
-        if payment.number not in touched:
-            continue  # nothing went back of it
+    for payment in (a for a in books.attempts if a.number in touched):
         refunds = [r for r in books.refunds if r.payment == payment.number]
         reopened = sum(part.amount for d in books.disputes if d.payment == payment.number for part in d.reopened)
         gone = sum(r.amount for r in refunds if r.state in (RefundState.PENDING, RefundState.POSTED))

@@ -11,7 +11,9 @@ not hold. How it is built, from the outside in:
     chaos.py        how often and where things break   mailbox.py    the mail service
     wiring.py       queues and flows, template.yaml    staff.py      what staff do; desk.py: holds and reviews
     care.py         sessions, eligibility, estimates   bank.py       disputes, the dashboard
-    stripe_side.py  the embedded Stripe, webhooks      processor.py  claim results as files; claims.py: what they say
+    processor.py    what payers send, and again        claims.py     what they say; forms.py: how files look
+    arrivals.py     posted, uploaded, or fetched       accounted.py  claims in = claims accounted for
+    stripe_side.py  the embedded Stripe, webhooks
     scenarios/      told by hand, and what was found   mutants/      planted bugs that must be caught
     year.py         a thousand clients for a year
 

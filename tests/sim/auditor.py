@@ -48,6 +48,7 @@ class Auditor:
         self.steady: set[str] = set()
         self.online: list[tuple[datetime, bool]] = []
         self.orders: dict[str, Did] = {}
+        self._staff_spoke: dict[str, datetime] = {}
         self._frozen: dict[str, datetime] = {}
         self._bounced: dict[str, datetime] = {}
         self._reviews: dict[str, list[Any]] = {}
@@ -56,8 +57,11 @@ class Auditor:
         """What payers are going to say of that claim."""
         self.claims[client][claim_id] = word
 
-    def hears_of_staff(self, claim_id: str, client: str, amount: int) -> None:
-        """Staff have the last word about that claim or session."""
+    def hears_of_staff(self, claim_id: str, client: str, amount: int, at: datetime) -> None:
+        """Staff had the last word about that claim or session then; an answer that comes late tells of an older one."""
+        if at < self._staff_spoke.get(claim_id, at):
+            return
+        self._staff_spoke[claim_id] = at
         before = self.claims[client][claim_id]
         self.claims[client][claim_id] = Word(frozenset({amount}), before.meanwhile | before.amounts)
 
@@ -177,6 +181,9 @@ class Auditor:
         receipts = [p for p in account.postings if p.notice is NoticeKind.RECEIPT]
         if len(payments) != len(receipts):
             self._fail(client, f"made {len(payments)} payments and was sent {len(receipts)} receipts")
+        asked, told = account.books.reviews, [p for p in account.postings if p.notice is NoticeKind.REVIEW_OPENED]
+        if len(asked) != len(told):
+            self._fail(client, f"has {len(asked)} bills looked into and was told so {len(told)} times")
 
     def _judge_charge(self, client: str, intent: dict[str, Any], attempt: Attempt, books: Books) -> None:
         """One automatic charge, by the clicks and mails before it."""

@@ -2,7 +2,9 @@
 it comes to, in cents, worked out here.
 """
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -10,9 +12,12 @@ from typing import Any
 from billing.account import Account
 from billing.claim import SubmittedClaim
 from billing.eligibility import Eligibility
+from billing.facts import Fact, FactKind
+from billing.invoice import Invoice, Source
 from billing.session import Authorisation, PaidBy, Session
 from functions.serve_practice import sessions
 from tests.sim.agenda import Thing
+from tests.sim.reckoning import about
 from tests.sim.world import World
 
 PROGRAMME = "Optum Live & Work Well"
@@ -24,26 +29,79 @@ def session_of(claim_id: str) -> str:
     return f"session_{claim_id}"
 
 
+CLOCKS_DIFFER = timedelta(seconds=5)
+
+
+@dataclass
+class Check:
+    """What a plan says in one eligibility check, in cents: first told then, and since when we had answered for it."""
+
+    copay: int
+    deductible: int
+    told_at: datetime
+    known_at: datetime | None = None
+
+    def expects(self, rate: int) -> int:
+        """Of a session at that rate."""
+        return min(self.copay or self.deductible, rate)
+
+
 class Care:
-    """`expected`: by client, copay in cents and what is left of the deductible, as their plan said."""
+    """What the practice tells, and by client the checks of their plan, the oldest first."""
 
     def __init__(self, world: World, rng: Random, practice: str, payer: str) -> None:
         self._world, self._rng, self._practice, self._payer = world, rng, practice, payer
-        self._expected: dict[str, tuple[int, int]] = {}
+        self._checks: defaultdict[str, list[Check]] = defaultdict(list)
+        self._rates: dict[str, int] = {}
 
-    def asks_the_plan(self, account: Account) -> None:
-        """An eligibility check of this client, before anything else."""
-        copay, deductible = self._rng.choice(((25_00, 0), (0, 80_00), (0, 10_000_00)))
-        self._expected[account.client] = (copay, deductible)
-        check = Eligibility(self._practice, account.client, 1, self._payer, self._world.now, copay, 0, deductible)
-        self._surely(self._world.now, "asks the plan", lambda ports: sessions.keep_eligibility(ports["store"], check))
+    def asks_the_plan(self, account: Account, until: datetime) -> None:
+        """An eligibility check of this client before anything else. Some are checked again, with another answer; then
+        the older one may come once more, and must change nothing."""
+        first = self._check(account, self._world.now)
+        if self._rng.random() < 0.4:
+            later = self._world.now + (until - self._world.now) * self._rng.random()
+            self._world.met["eligibility checked again"] += 1
+            self._check(account, later)
+            if self._rng.random() < 0.3:
+                self._surely(later + timedelta(hours=1), "tells the older check again", first)
 
-    def estimate(self, client: str, rate: int) -> int | None:
-        """What a session is expected to cost this client; None where nobody knows."""
-        if client not in self._expected:
-            return None
-        copay, deductible = self._expected[client]
-        return min(copay or deductible, rate)
+    def _check(self, account: Account, when: datetime) -> Callable[[dict[str, Any]], object]:
+        copay, deductible = self._rng.choice(((25_00, 0), (40_00, 0), (0, 80_00), (0, 10_000_00)))
+        told = Check(copay, deductible, when)
+        self._checks[account.client].append(told)
+        check = Eligibility(self._practice, account.client, 1, self._payer, when, copay, 0, deductible)
+
+        def keep(ports: dict[str, Any]) -> str:
+            told.told_at = min(told.told_at, self._world.now)
+            sessions.keep_eligibility(ports["store"], check)
+            told.known_at = told.known_at or self._world.now
+            return "kept"
+
+        self._surely(when, "asks the plan", keep)
+        return keep
+
+    def estimates(self, claim_id: str, client: str, rate: int) -> frozenset[int]:
+        """What the session of that claim may be expected to cost this client; nothing where nobody knows."""
+        self._rates[claim_id] = rate
+        return frozenset(check.expects(rate) for check in self._checks[client])
+
+    def wrong_with(self, rows: Sequence[object]) -> Iterator[str]:
+        """INV-2: an estimate is made by the latest check that the practice had told of. `rows`: all there are."""
+        first = (row for row in rows if isinstance(row, Invoice) and not row.ordinal)
+        estimates = {row.invoice_id: row for row in first if row.source is Source.ESTIMATE}
+        for fact in rows:
+            if not isinstance(fact, Fact) or fact.kind != FactKind.INVOICE_ISSUED:
+                continue
+            invoice, at = estimates.get(str(fact.data["invoice_id"])), fact.at
+            rate = self._rates.get(about(invoice.source_id)) if invoice else None
+            if invoice is None or rate is None:
+                continue
+            told = [check for check in self._checks[invoice.client] if check.told_at <= at + CLOCKS_DIFFER]
+            newest = [n for n, one in enumerate(told) if one.known_at and one.known_at + CLOCKS_DIFFER < at]
+            may_be = {check.expects(rate) for check in told[max(newest, default=0) :]}
+            if fact.data["amount"] not in may_be:
+                said = fact.data["amount"]
+                yield f"{invoice.invoice_id} of {at} estimates {said}, by their plan it was {sorted(may_be)}"
 
     def insured(self, claim: SubmittedClaim, when: datetime) -> None:
         """The session of a claim is told; where the practice estimates, the client is billed at once (INV-2)."""

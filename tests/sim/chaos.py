@@ -69,6 +69,7 @@ CALM = Weather()
 
 SKEW = timedelta(seconds=2)
 """How far the clock of a function may be from the true time, either way, and differently at each run."""
+THROTTLED = {"store": "table", "mailer": "mail service", "blobs": "bucket", "uploads": "bucket"}
 STRIPE_FAULTS = ("lost_response", "hang", "500_before", "500_after", "429", "drop")
 
 
@@ -116,7 +117,7 @@ class Trouble:
                 self._arm(self._rng.choice(STRIPE_FAULTS), self._rng.randint(1, 4))
         elif self._throttle_at in (self._half_steps - 1, self._half_steps):
             self._met["throttle"] += 1
-            raise TryAgain("the table is throttled" if port == "store" else "the mail service is throttled")
+            raise TryAgain(f"the {THROTTLED.get(port, port)} is throttled")
 
     def after(self, port: str, method: str) -> None:
         """A call was made; its answer is about to be used."""

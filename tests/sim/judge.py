@@ -36,6 +36,7 @@ from billing.plan import Plan
 from billing.policy import Practice
 from billing.ports import Check, Conflict, Insert, Record, Write
 from billing.reconciliation import FINDINGS_PK, RECONCILIATION_KEY, Finding, Reconciliation
+from billing.review import Review
 from tests.fakes.store import MemoryStore
 from tests.sim.stripe_side import withdrawn
 from tests.sim.trace import Trace
@@ -117,6 +118,8 @@ class Judge:
             self._shrinks_from_its_end(record)
         if isinstance(record, Fact):
             self.commit_of[key] = commit
+        if isinstance(record, Review) and not changed:
+            self._is_looked_into_once(record)
         if isinstance(record, Fact) and record.kind in (FactKind.NOTICE_SENT, FactKind.NOTICE_BOUNCED):
             self._noted.setdefault(Key(key.pk, record.item), commit)
         if key.pk[0] in "AF":
@@ -129,6 +132,13 @@ class Judge:
                 self._settled.pop(key, None)
             else:
                 self._settled.setdefault(key, commit)
+
+    def _is_looked_into_once(self, review: Review) -> None:
+        """INV-7: whoever asks again while somebody looks into a bill meets the review there is."""
+        rows = self._world.store.partition(review.key.pk, "REVIEW#")
+        of_bill = [row for row in rows if isinstance(row, Review) and row.invoice_id == review.invoice_id]
+        if sum(one.is_open for one in of_bill) > 1:
+            self.fail(f"{review.invoice_id} is looked into twice at once: {[one.review_id for one in of_bill]}")
 
     def _shrinks_from_its_end(self, plan: Plan) -> None:
         """PLAN-9: what is owed less is taken off a plan's last instalments; nothing is left behind one that shrank."""

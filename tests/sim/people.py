@@ -16,7 +16,9 @@ from billing.ids import account_key
 from billing.notice import Letter, NoticeKind
 from billing.payment import Card
 from billing.ports import Refused
+from billing.review import Review
 from functions.serve_client import flow as pay_page
+from functions.serve_client import questions
 from functions.serve_client.door import Page, SeeOther, Visit, csrf_token
 from functions.serve_client.forms import Form
 from tests.sim.agenda import Thing
@@ -29,6 +31,9 @@ GOOD_CARD = "4242424242424242"
 OTHER_CARDS = ("5555555555554444", "378282246310005", "6011111111111117")
 HEALTH_CARD = "4000777000000005"
 """It tells Stripe that it belongs to a health savings account: it can pay, and never be enrolled (PAY-6)."""
+WORDS = "They told me that H2019HQ is covered"
+"""What a client writes into a form, care included: it may stand in no mail and nowhere else outside (LAW-1)."""
+MAY_BE_QUESTIONED = (NoticeKind.INVOICE, NoticeKind.CHARGE_NOTICE, NoticeKind.APPROVAL_REQUEST, NoticeKind.REMINDER)
 PERSISTENCE = 3
 """How often a person presses a button again that showed an error."""
 
@@ -48,6 +53,7 @@ class Habits:
     asks_for_plan: float = 0.0
     swaps_card: float = 0.0
     has_health_card: float = 0.0
+    questions: float = 0.0
 
 
 @dataclass
@@ -66,6 +72,7 @@ class Person:
     card: str = GOOD_CARD
     cap: str = ""
     on_page: "Callable[[Person], None]" = lambda _person: None
+    on_question: Callable[[Review], None] = lambda _review: None
     tabs: list[tuple[str, datetime | None]] = field(default_factory=list)
 
     # ---- what a mail makes them do ----
@@ -76,7 +83,10 @@ class Person:
         invoice_ids = self.world.posting(letter, mail.notice_id).invoice_ids
         wanted = invoice_ids[0] if len(invoice_ids) == 1 and rng.random() < 0.5 else ALL
         soon = self.world.now + timedelta(days=3) * rng.random() ** 2 + timedelta(seconds=30)
-        if letter.kind is NoticeKind.CHARGE_NOTICE:
+        if letter.kind in MAY_BE_QUESTIONED and invoice_ids and rng.random() < self.habits.questions:
+            moment = letter.moment if letter.moment and rng.random() < 0.3 else soon
+            self.later(moment, f"questions {invoice_ids[0]}", lambda ports: self.questions(ports, invoice_ids[0]))
+        elif letter.kind is NoticeKind.CHARGE_NOTICE:
             self._about_a_charge(letter, invoice_ids[0], soon)
         elif letter.kind is NoticeKind.AUTOPAY_ON:
             if rng.random() < self.habits.turns_off:
@@ -182,6 +192,26 @@ class Person:
         self.auditor.stopped[invoice_id].append(self.world.now)
         return "stopped"
 
+    def questions(self, ports: dict[str, Any], invoice_id: str) -> str:
+        """Say on the page that the plan told another amount (INV-7); sometimes the form is sent twice."""
+        visit, form = self.visit(ports)
+        quoted, words = self.rng.choice(("40.00", "$1,000", "0")), self.rng.choice(("", WORDS))
+        fields = {"invoice": [invoice_id], "quoted_amount": [quoted], "call_reference": ["REF-0"], "words": [words]}
+        sent = Form({**form.fields, **fields})
+        answer = questions.send(ports["store"], lambda: ports["cards"], visit, sent)
+        if not isinstance(answer, SeeOther):
+            return "is asked to mend the form"
+        if self.rng.random() < self.habits.two_tabs:
+            soon = self.world.now + timedelta(seconds=2) * self.rng.random()
+            self.later(soon, f"questions {invoice_id} again", lambda p: self.questions(p, invoice_id))
+        opened = [review for review in self._books().reviews_of(invoice_id) if review.is_open]
+        if not opened:
+            return "has nothing to question"
+        self.auditor.in_review(opened[0].review_id, invoice_id)
+        self.world.met["client: questions a bill"] += 1
+        self.on_question(opened[0])
+        return "is told that it is looked into"
+
     def turn_off(self, ports: dict[str, Any]) -> str:
         """Turn automatic payments off."""
         visit, form = self.visit(ports)
@@ -243,6 +273,8 @@ class Person:
             return Thing(self.client, f"pays {wanted} at this moment", lambda ports: self.pay(ports, wanted))
         if what < 0.8 and wanted != ALL:
             return Thing(self.client, f"stops {wanted} at this moment", lambda ports: self.stop(ports, wanted))
+        if what < 0.9 and wanted != ALL:
+            return Thing(self.client, f"questions {wanted} at this moment", lambda ports: self.questions(ports, wanted))
         return Thing(self.client, "turns autopay off at this moment", self.turn_off)
 
     def _books(self) -> Books:

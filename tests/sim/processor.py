@@ -1,41 +1,49 @@
 """The claim processor: what payers decided leaves it as files, posted to our door as any processor posts them.
 
 It repeats a file byte for byte, sends the same decisions again under other control numbers, in another order or split
-in two, lets one broken claim stand beside good ones, and corrects by reversal. Whatever it does, each decision must
-count once. What is read from its files is read by the production reader.
+in two, the same payment in other bytes and, once its file was read, in other words; it lets one broken claim stand
+beside good ones, and corrects by reversal. Whatever it does, each decision must count once, and each claim that it sent
+is on a receipt. What is read from its files is read by the production reader.
 """
 
-import json
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any, Literal
+from typing import Any
 
-from billing.claim import Adjustment, ClaimResult, ClaimStatus
+from billing.claim import ClaimResult
 from billing.claim_state import ReceivedResult
 from billing.ports import Conflict, Insert, Store
-from edges.formats.x12_claim import STATUSES
 from edges.inbound.media import JSON, X12
-from functions.ingest_claims.flow import Delivery, keep
-from tests.edges.formats.x12_example import document, transaction
+from edges.receipts import read_receipt
+from functions.ingest_claims.flow import Delivery
 from tests.sim.agenda import Thing
+from tests.sim.arrivals import Arrivals, File
+from tests.sim.forms import PAYMENTS, Form, body_of
 from tests.sim.world import World
 
-Form = Literal["835", "json", "read"]
-"""A payer keeps to one form: an 835 states the patient's responsibility beside its reasons, JSON does not; `read`: as
-the reader of documents leaves it, which alone can say that a decision replaces another one."""
-
-_RAW = {status: raw for raw, status in STATUSES.items()}
+Sent = tuple[str, str, int, int, int]
+"""What tells one decision about a claim from the others: the payer's number, the status, and in cents what was charged,
+what was paid and what is left to the patient."""
 _PATIENCE = timedelta(minutes=2)
 
 
 class Processor:
-    """Everybody's files for one practice. What is decided waits in a tray until the next file."""
+    """Everybody's files for one practice. What is decided waits in a tray until the next file.
+
+    `retells`: by result, what is said in its place when its payment is sent again · `taken`: by receipt, how many
+    claims were in what was taken · `said`: by claim, the decisions that were taken."""
 
     def __init__(self, world: World, rng: Random, practice: str) -> None:
         self._world, self._rng, self._practice = world, rng, practice
-        self._tray: dict[Form, list[ClaimResult]] = {"835": [], "json": [], "read": []}
+        self._tray: dict[Form, list[ClaimResult]] = {"835": [], "json": [], "report": []}
         self._files = 0
+        self._receipts: dict[int, str] = {}
+        self._arrivals = Arrivals(world, rng, practice, self._was_taken)
+        self.retells: dict[str, ClaimResult] = {}
+        self.taken: dict[str, int] = {}
+        self.said: defaultdict[str, set[Sent]] = defaultdict(set)
 
     def decides(self, when: datetime, result: ClaimResult, form: Form) -> None:
         """The payer decides then; it travels alone, or with what else is decided until the tray is emptied."""
@@ -54,6 +62,7 @@ class Processor:
         self._world.at(when, Thing("payer", f"decides {result.claim_id}", decide, again))
 
     def _is_read(self, store: Store, result: ClaimResult) -> str:
+        self.said[result.claim_id].add(sent(result))
         try:
             store.commit(Insert(ReceivedResult(self._practice, result, "rcp_document", self._world.clock)))
         except Conflict:
@@ -62,8 +71,12 @@ class Processor:
 
     def _empty(self, form: Form) -> str:
         results, self._tray[form] = self._tray[form], []
-        self._post(form, results)
+        number = self._post(form, results)
         rng, trouble = self._rng, self._world.weather.processor
+        if form in PAYMENTS:
+            self._pays_again(results, number)
+        if any(result.result_key() in self.retells for result in results):
+            return f"{len(results)} claims"  # what came by two payments first is neither's own
         if rng.random() < trouble:
             self._met("again under another number")
             self._post(form, results, after=timedelta(days=5))
@@ -75,130 +88,71 @@ class Processor:
             self._post(form, shuffled[half:], after=timedelta(days=5))
         return f"{len(results)} claims"
 
-    def _post(self, form: Form, results: Sequence[ClaimResult], after: timedelta = timedelta(0)) -> None:
-        """Put a file on its way; sometimes its bytes come again."""
+    def _pays_again(self, results: Sequence[ClaimResult], number: int) -> None:
+        """The same payment in other bytes. Of the same words, at any time; in other words, or where it says several
+        things about one claim, once we have read it (what comes in between is a person's to sort out)."""
+        rng, trouble = self._rng, self._world.weather.processor
+        if rng.random() < trouble:
+            self._met("the same payment in other bytes")
+            once = len({result.claim_id for result in results}) == len(results)
+            late, read = timedelta(days=5) * rng.random() ** 4, None if once else number
+            self._at_last(late, lambda: self._post(rng.choice(PAYMENTS), results, number=number), read)
+        otherwise = [self.retells.get(result.result_key(), result) for result in results]
+        if otherwise != list(results):
+            self._met("the same payment in other words")
+            late = timedelta(days=6) * rng.random()
+            self._at_last(late, lambda: self._post(rng.choice(PAYMENTS), otherwise, number=number), number)
+
+    def _at_last(self, after: timedelta, act: Callable[[], object], read: int | None) -> None:
+        """Do it then, or, where a file is to be `read` before, on the first day that it was."""
+
+        def look(ports: dict[str, Any]) -> str:
+            if read is not None and not self._is_done(ports["store"], read):
+                if self._world.calm:
+                    return "gives up"
+                self._at_last(timedelta(days=1), act, read)
+                return "waits"
+            act()
+            return "goes on"
+
+        self._world.at(self._world.now + after, Thing("payer", "sends a payment again", look))
+
+    def _is_done(self, store: Store, number: int) -> bool:
+        receipt = read_receipt(store, self._practice, self._receipts.get(number, ""), self._world.clock)
+        return receipt is not None and receipt["state"] == "done"
+
+    def _post(
+        self, form: Form, results: Sequence[ClaimResult], *, after: timedelta = timedelta(0), number: int = 0
+    ) -> int:
+        """Put a file on its way -> its number; sometimes its bytes come again. `number`: of the payment that it is
+        once more."""
         rng, trouble = self._rng, self._world.weather.processor
         self._files += 1
-        broken = rng.random() < trouble
-        body = _835(results, self._files, broken) if form == "835" else _json(results, broken)
+        file = self._files
+        broken = not number and rng.random() < trouble
         if broken:
             self._met("a broken claim beside good ones")
-        key = f"file-{self._files}" if rng.random() < 0.5 else ""
-        delivery = Delivery(self._practice, "sender", X12 if form == "835" else JSON, body, key)
+        kind, key = X12 if form == "835" else JSON, f"file-{file}" if rng.random() < 0.5 else ""
+        body = body_of(form, results, number or file, file, broken=broken)
         leaves = self._world.now + after * rng.random()
-        self._surely(leaves, f"posts file {self._files} ({form}, {len(results)} claims)", delivery)
+        made = File(file, form, tuple(results), broken, Delivery(self._practice, "sender", kind, body, key))
+        self._arrivals.leaves(leaves, made)
         if rng.random() < trouble:
             self._met("the same bytes again")
-            late = timedelta(days=3) * rng.random() ** 4
-            self._surely(leaves + late, f"posts file {self._files} once more", delivery)
+            self._arrivals.leaves(leaves + timedelta(days=3) * rng.random() ** 4, made, "once more")
+        return file
 
-    def _surely(self, when: datetime, what: str, delivery: Delivery) -> None:
-        """Posted until it is taken: what is answered is durable, what is not is posted again."""
-
-        def post(ports: dict[str, Any]) -> str:
-            kept = keep(delivery, store=ports["store"], blobs=ports["blobs"], now=self._world.clock)
-            return "new" if kept.new else "seen before"
-
-        again: Callable[[Thing, str], datetime] = lambda _thing, _outcome: self._world.now + _PATIENCE  # noqa: E731
-        self._world.at(when, Thing("payer", what, post, again))
+    def _was_taken(self, file: File, receipt_id: str) -> None:
+        """We answered for it: from now on each of its claims must be somewhere."""
+        self._receipts[file.number] = receipt_id
+        self.taken[receipt_id] = len(file.results) + file.broken
+        for result in file.results:
+            self.said[result.claim_id].add(sent(result))
 
     def _met(self, what: str) -> None:
         self._world.met[f"file: {what}"] += 1
 
 
-# ---------------------------------------------------------------------------------------------------- as an 835
-
-
-def _835(results: Iterable[ClaimResult], number: int, broken: bool) -> bytes:
-    """One interchange; each payer is a transaction, and so is each second decision about the same claim: within one
-    transaction the reader would count it."""
-    groups: list[list[ClaimResult]] = []
-    for result in results:
-        fits = (g for g in groups if g[0].payer_ids == result.payer_ids and not any(_alike(result, o) for o in g))
-        group = next(fits, None)
-        if group is None:
-            groups.append([result])
-        else:
-            group.append(result)
-    segments = []
-    for place, group in enumerate(groups):
-        claims = [segment for result in group for segment in _claim(result)]
-        if broken and place == 0:
-            claims += ["CLP*BROKEN*1*a lot*42.5*62.5*12*2026*11*1"]
-        payer = (f"N1*PR*EXAMPLE HEALTH PLAN*XV*{group[0].payer_id}",)
-        paid = _dollars(sum(result.paid for result in group))
-        made = transaction(*claims, control=f"{number:04d}{place:02d}", payment=paid, payer=payer)
-        segments += [f"TRN*1*TRACE{number}*9{group[0].payer_id}" if s.startswith("TRN*") else s for s in made]
-    isa = "ISA*00*          *00*          *ZZ*EXAMPLEPLAN    *ZZ*RIVERBEND      *261120*1200*^*00501*"
-    return document(*segments, isa=f"{isa}{number:09d}*0*P*:")
-
-
-def _alike(one: ClaimResult, other: ClaimResult) -> bool:
-    return (one.claim_id, one.payer_claim_id, one.status) == (other.claim_id, other.payer_claim_id, other.status)
-
-
-def _claim(result: ClaimResult) -> list[str]:
-    raw = _RAW.get(result.status, "99")
-    stated = _dollars(result.stated_responsibility or 0)
-    segments = [
-        f"CLP*{result.claim_id}*{raw}*{_dollars(result.charged)}*{_dollars(result.paid)}*{stated}*12"
-        f"*{result.payer_claim_id}*11*1"
-    ]
-    for line in result.lines:
-        segments.append(f"SVC*HC:{line.procedure}*{_dollars(line.charged)}*{_dollars(line.paid)}**{line.units}")
-        if line.service_date:
-            segments.append(f"DTM*472*{line.service_date:%Y%m%d}")
-        segments += [f"CAS*{a.group}*{a.code}*{_dollars(a.amount)}" for a in line.adjustments]
-    return segments
-
-
-def _dollars(cents: int) -> str:
-    return f"{'-' if cents < 0 else ''}{abs(cents) // 100}.{abs(cents) % 100:02d}"
-
-
-# ---------------------------------------------------------------------------------------------------- as JSON
-
-
-def form_of(results: Sequence[ClaimResult], rng: Random) -> Form:
-    """How a claim's decisions travel. What JSON cannot say (a stated sum, a status nobody knows) is an 835."""
-    if any(result.supersedes for result in results):
-        return "read"
-    sayable = all(
-        r.status is not ClaimStatus.UNKNOWN and r.stated_responsibility in (r.patient_responsibility, 0)
-        for r in results
-    )
-    return "json" if sayable and rng.random() < 0.3 else "835"
-
-
-def _json(results: Iterable[ClaimResult], broken: bool) -> bytes:
-    elements: list[dict[str, Any]] = [_element(result) for result in results]
-    if broken:
-        elements.append({**elements[0], "charged": "a lot"})
-    return json.dumps(elements[0] if len(elements) == 1 else {"results": elements}).encode()
-
-
-def _element(result: ClaimResult) -> dict[str, Any]:
-    return {
-        "claim_id": result.claim_id,
-        "payer": {"id": result.payer_id, "name": result.payer_name},
-        "payer_claim_id": result.payer_claim_id,
-        "status": result.status.value,
-        "currency": "usd",
-        "charged": result.charged,
-        "paid": result.paid,
-        "adjustments": [],
-        "lines": [
-            {
-                "procedure": line.procedure,
-                "service_date": line.service_date.isoformat() if line.service_date else None,
-                "charged": line.charged,
-                "paid": line.paid,
-                "adjustments": _adjustments(line.adjustments),
-            }
-            for line in result.lines
-        ],
-    }
-
-
-def _adjustments(given: Iterable[Adjustment]) -> list[dict[str, Any]]:
-    return [{"group": one.group, "code": one.code, "amount": one.amount} for one in given]
+def sent(result: ClaimResult) -> Sent:
+    """What the processor remembers of a decision."""
+    return result.payer_claim_id, result.status, result.charged, result.paid, result.patient_responsibility

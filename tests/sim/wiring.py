@@ -4,7 +4,7 @@ A step's ports are read off the signature of its flow, so a new port or a new ve
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -15,7 +15,8 @@ from typing import Any
 
 import yaml
 
-from billing.facts import Message
+from billing.facts import Message, WakeKind
+from functions.read_claims import arriving, counting
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 
@@ -79,6 +80,17 @@ def wiring() -> Wiring:
     return Wiring(queues, int(template["Globals"]["Function"]["Environment"]["Variables"]["DUE_SHARDS"]))
 
 
+NOW_AND_THEN: Mapping[str, Callable[[Message, Mapping[str, Any], datetime], object]] = {
+    WakeKind.UPLOAD: lambda message, ports, now: arriving.take_in(
+        message, store=ports["store"], uploads=ports["uploads"], now=now
+    ),
+    WakeKind.COUNT: lambda message, ports, now: counting.count(
+        message, store=ports["store"], has_time=lambda: True, now=now
+    ),
+}
+"""What a queue's handler does beside its verb's flow."""
+
+
 @cache
 def _flow(verb: str) -> tuple[ModuleType, tuple[str, ...]]:
     flow = import_module(f"functions.{verb}.flow")
@@ -89,6 +101,10 @@ def _flow(verb: str) -> tuple[ModuleType, tuple[str, ...]]:
 
 def run_step(verb: str, message: Message, ports: Mapping[str, Any], now: datetime) -> None:
     """Run the verb's production flow on one message with the ports its signature asks for."""
+    now_and_then = NOW_AND_THEN.get(message.kind)
+    if now_and_then is not None:
+        now_and_then(message, ports, now)
+        return
     flow, wanted = _flow(verb)
     # Its `run` is looked up anew: a planted bug may have replaced it.
     flow.run(message, **{name: ports[name] for name in wanted}, now=now)

@@ -7,30 +7,36 @@ The generator tells the auditor what it did, in cents, at the moment it decides 
 import functools
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
+from billing import receipt
 from billing.account import Account, Contact
-from billing.claim import SubmittedClaim, SubmittedLine
+from billing.claim import ClaimResult, SubmittedClaim, SubmittedLine
 from billing.claim_state import Submission
 from billing.notice import NoticeKind
 from billing.period import local_date
 from billing.policy import AmountSource, AutopayDelay, OutsidePayments, Overpayment, Policy, Practice, Provider
 from billing.ports import Insert
 from billing.reconciliation import armed
+from functions.read_claims import flow as read_claims
 from functions.receive_mail_events.report import Trouble
 from functions.serve_practice.flow import submit_claim
+from tests.sim.accounted import judge_accounted
 from tests.sim.agenda import Thing
 from tests.sim.auditor import Auditor
 from tests.sim.bank import RELUCTANT_CARDS, Bank
 from tests.sim.care import Care, session_of
 from tests.sim.chaos import Weather
-from tests.sim.claims import PAYER, PROCEDURE, STORIES, owes
-from tests.sim.desk import Desk
+from tests.sim.claims import PAYER, PROCEDURE, STORIES, Story, owes
+from tests.sim.desk import Desk, Stray
+from tests.sim.forms import form_of
 from tests.sim.mailbox import Mail
 from tests.sim.people import Habits, Person
-from tests.sim.processor import Processor, form_of
+from tests.sim.processor import Processor, sent
 from tests.sim.reckoning import Word
 from tests.sim.staff import Staff
 from tests.sim.world import World
@@ -76,16 +82,22 @@ class Workload:
         self.auditor = Auditor(self.world, PRACTICE)
         self.people: dict[str, Person] = {}
         self.bouncing: set[str] = set()
+        self._plain: list[SubmittedClaim] = []
         self.processor = Processor(self.world, Random(f"processor {seed}"), PRACTICE)
         self.practice = self._practice()
+        self.ends = start + timedelta(days=days or self.rng.randint(10, 35))
         self.bank = Bank(self.world, Random(f"bank {seed}"), PRACTICE)
         self.staff = Staff(self.world, self.auditor, Random(f"staff {seed}"), PRACTICE, self.practice.time_zone)
         self.desk = Desk(self.world, self.auditor, Random(f"desk {seed}"), PRACTICE)
         self.care = Care(self.world, Random(f"care {seed}"), PRACTICE, PAYER)
-        self.ends = start + timedelta(days=days or self.rng.randint(10, 35))
 
     def run(self) -> None:
-        """Let it all happen, then let all work end, then compare the books."""
+        """Let it all happen, then let all work end, then compare the books. Files are read two claims at a time, and
+        counted, as those of thousands are."""
+        with patch.object(read_claims, "SLICE_CLAIMS", 2), patch.object(receipt, "COUNTED_BYTES", 1_500):
+            self._live()
+
+    def _live(self) -> None:
         rng, start = self.rng, self.world.start
         for number in range(rng.randint(1, 3)):
             person, arrives = self.client(CLIENTS[number]), start
@@ -110,6 +122,10 @@ class Workload:
         if self.desk.clears_what_waited_for_a_bank():
             self.world.conclude(most_steps)
         self.auditor.audit()
+        for wrong in self.care.wrong_with(self.world.store.rows()):
+            self.world.judge.fail(f"the auditor, about estimates: {wrong}")
+        for wrong in judge_accounted(self.world.store, PRACTICE, self.processor, self.desk.moved, self.world.now):
+            self.world.judge.fail(f"the auditor, about claims in and claims accounted for: {wrong}")
 
     def _mail(self, mail: Mail) -> None:
         if mail.letter.to in self.bouncing and self.rng.random() < 0.5:
@@ -131,6 +147,10 @@ class Workload:
         if about is None or about.client in self.auditor.steady or self.world.calm:
             return None
         who = self.rng.random()
+        if who < 0.15:
+            decision = self.desk.decides_a_hold()
+            if decision is not None:
+                return decision
         if who < 0.1:
             return self.bank.right_now(about.client)
         return self.staff.right_now(about.client) if who < 0.4 else about.right_now()
@@ -171,13 +191,14 @@ class Workload:
         account = Account(PRACTICE, client, 1, "provider_1")
         world.store.commit(Insert(contact), Insert(account))
         if rng.random() < 0.6:
-            self.care.asks_the_plan(account)
+            self.care.asks_the_plan(account, self.ends)
         enrolled = rng.random() < 0.75
         steady = enrolled and rng.random() < 0.4
         habits = Habits() if steady else _habits(rng)
         person = Person(world, self.auditor, Random(rng.random()), PRACTICE, client, PHONE, email, habits)
         self.people[client] = person
         person.on_page = self._has_a_page_open
+        person.on_question = self.desk.is_asked
         if not steady and rng.random() < 0.15:
             person.card = rng.choice(RELUCTANT_CARDS)
         if enrolled:
@@ -213,7 +234,7 @@ class Workload:
         rng, world = self.rng, self.world
         for _ in range(rng.choice((0, 0, 0, 1, 2))):
             self._surprise(self.staff.changes_its_mind)
-        for _ in range(rng.choice((0, 1, 2, 4))):
+        for _ in range(rng.choice((0, 1, 3, 6))):
             self._surprise(self.desk.decides_a_hold)
         if rng.random() < 0.1:
             self.auditor.steady.clear()
@@ -262,19 +283,38 @@ class Workload:
         steady = person.client in self.auditor.steady
         story = (owes if steady else rng.choice(STORIES))(rng, drafted, owed)
         estimates = self.practice.policy.amount_source is AmountSource.ESTIMATE
-        estimate = self.care.estimate(person.client, charged) if estimates else None
-        self.auditor.hears(claim_id, person.client, story.word(estimate))
+        expected = self.care.estimates(claim_id, person.client, charged) if estimates else frozenset()
+        self.auditor.hears(claim_id, person.client, story.word(expected))
         for result, otherwise in story.open_to:
             self.desk.open_to[result.result_key()] = (person.client, claim_id, otherwise)
+        if story.stray is not None:
+            story = self._strays(story, story.stray)
+        elif story.plain and not steady:
+            self._plain.append(story.claim)
         submitted = arrives + timedelta(days=4) * (rng.random() - 0.8)
         self._submit(submitted, story.claim)
         if rng.random() < (0.7 if estimates else 0.1):
             self.care.insured(story.claim, max(world.start, submitted + timedelta(days=2) * (rng.random() - 0.7)))
-        form = form_of(story.results, rng)
+        form = form_of(story.results, rng, paid=story.retold is not None)
+        if story.retold is not None:
+            self.processor.retells[story.results[0].result_key()] = story.retold
         for result in story.results:
             self.processor.decides(arrives, result, form)
             if not story.at_once:
                 arrives += timedelta(days=3 if rng.random() < 0.8 else 12) * rng.random() ** 2
+
+    def _strays(self, story: Story, stray: ClaimResult) -> Story:
+        """The claim that the stray names: nobody's; or another one, whose charge differs, so that it is seen."""
+        others = [claim for claim in self._plain if claim.charged != stray.charged]
+        claim, owed, named, clients = story.claim, stray.patient_responsibility, "", ""
+        if others and self.rng.random() < 0.5:
+            other = self.rng.choice(others)
+            named, clients = other.claim_id, other.client_id
+            wrong = replace(stray, claim_id=named)
+            story = replace(story, results=tuple(wrong if one is stray else one for one in story.results))
+            stray = wrong
+        self.desk.strays[stray.result_key()] = Stray(claim.client_id, claim.claim_id, owed, sent(stray), named, clients)
+        return story
 
     def sessions(self, person: Person) -> None:
         """What no payer is asked about: sessions that the client pays for, and those of a programme."""
@@ -317,4 +357,5 @@ def _habits(rng: Random) -> Habits:
         asks_for_plan=rng.random() * 0.3,
         swaps_card=rng.random() * 0.3,
         has_health_card=rng.choice((0, 0, 0, 0.5)),
+        questions=rng.random() * 0.15,
     )

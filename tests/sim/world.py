@@ -28,6 +28,7 @@ from functions.receive_stripe import flow as inbox
 from functions.wake_due import flow as wake
 from infra.local.stripe import Delivery
 from tests.fakes.blobs import MemoryBlobs
+from tests.fakes.uploads import MemoryUploads
 from tests.sim.agenda import Agenda, Thing
 from tests.sim.chaos import CALM, SKEW, Crash, Door, Trouble, Weather
 from tests.sim.judge import Failure, Judge, WatchedStore
@@ -37,8 +38,11 @@ from tests.sim.trace import Trace
 from tests.sim.wiring import Queue, run_step, wiring
 
 QUIET = frozenset(
-    {"issue_invoice", "send_email", "receive_stripe", "receive_mail", "wake_due", "read_claims", "payer", "practice"}
-)
+    {
+        "issue_invoice", "send_email", "receive_stripe", "receive_mail", "wake_due", "read_claims", "fetch_report",
+        "payer", "practice",
+    }
+)  # fmt: skip
 """Steps that never talk to Stripe."""
 FOR_EVER = datetime.max.replace(tzinfo=UTC)
 DEEPEST = 2
@@ -75,6 +79,8 @@ class World:
         self.stripe = StripeSide(lambda: self.now, self.judge.leaves_for_stripe, self.met)
         self.mailbox = Mailbox(lambda: self.now, self._inspect, self._arrived)
         self.blobs = MemoryBlobs()
+        self.uploads = MemoryUploads(self.blobs)
+        self.reports: object = None
         self._agenda = Agenda()
         self._skew = timedelta(0)
         self._last_night = False
@@ -151,6 +157,8 @@ class World:
             "cards": Door("cards", self.stripe.cards, trouble),
             "mailer": Door.where_needed("mailer", self.mailbox, trouble, directed=directed),
             "blobs": Door.where_needed("blobs", self.blobs, trouble, directed=directed),
+            "uploads": Door.where_needed("uploads", self.uploads, trouble, directed=directed),
+            "reports": Door.where_needed("reports", self.reports, trouble, directed=directed),
             "statement": Door("cards", self.stripe.statement, trouble),
             "send": self.send,
             "shards": wiring().shards,

@@ -117,7 +117,8 @@ def _forget(workload: Workload) -> None:
     world.sendings.clear()
     for person in workload.people.values():
         person.tabs.clear()
-    for keeper in (world.store, world.stripe.embedded, world.stripe, world.mailbox, workload.auditor, world.judge):
+    stripe, said = (world.stripe.embedded, world.stripe), (workload.auditor, workload.desk, workload.processor)
+    for keeper in (world.store, world.blobs, world.uploads, world.reports, world.mailbox, *stripe, *said, world.judge):
         vars(keeper).clear()
 
 

@@ -20,7 +20,7 @@ def a_stop_that_stops_nothing() -> Iterator[None]:
         yield
 
 
-@planted("a review that pauses nothing", found="in review by then", seed=48)
+@planted("a review that pauses nothing", found="in review by then", seed=31)
 def a_review_that_pauses_nothing() -> Iterator[None]:
     """A second answer puts the bill in review on paper: its announced charge is still taken."""
     with patch.object(issuing, "question", lambda invoice, *_: invoice):
@@ -41,7 +41,7 @@ def the_old_card_is_charged() -> Iterator[None]:
         yield
 
 
-@planted("an old agreement outlives a later no", found="turned off at", seed=6)
+@planted("an old agreement outlives a later no", found="turned off at", seed=24)
 def a_page_finished_late_turns_autopay_on_again() -> Iterator[None]:
     """Who turned autopay off while the payment page was open is enrolled when that page is finished."""
     real = settling._save_card
@@ -54,7 +54,7 @@ def a_page_finished_late_turns_autopay_on_again() -> Iterator[None]:
         yield
 
 
-@planted("a door that lets everybody in", found="a wrong number opens", seed=32)
+@planted("a door that lets everybody in", found="a wrong number opens", seed=1)
 def a_phone_check_that_knows_everybody() -> Iterator[None]:
     """Whoever has the link gets in, whatever number they type."""
     assert serve_client.is_on_file is phone_check.is_on_file

@@ -22,7 +22,7 @@ TWICE = r"invariant [38] |the auditor, .*(owes|was refunded)"
 """How charging twice shows: an excess, its refund, a payment our books do not know, a sum the auditor does not have."""
 
 
-@planted("an idempotency key per delivery", found=TWICE, seed=7)
+@planted("an idempotency key per delivery", found=TWICE, seed=13)
 def a_stripe_key_per_delivery() -> Iterator[None]:
     """The idempotency key names the sending, not the attempt: whoever sends it again charges again."""
     sendings = count()
@@ -34,7 +34,7 @@ def a_stripe_key_per_delivery() -> Iterator[None]:
         yield
 
 
-@planted("side effect before commit", found="never written|" + TWICE, seed=44)
+@planted("side effect before commit", found="never written|" + TWICE, seed=20)
 def a_charge_sent_before_it_is_written() -> Iterator[None]:
     """Stripe hears of the attempt first; it is on disk only if nothing came in between."""
     real = charge_autopay._charge
@@ -51,14 +51,14 @@ def a_charge_sent_before_it_is_written() -> Iterator[None]:
         yield
 
 
-@planted("a redrive sends a charge whose key Stripe has forgotten", found="after it was written|" + TWICE, seed=97)
+@planted("a redrive sends a charge whose key Stripe has forgotten", found="after it was written|" + TWICE, seed=41)
 def a_charge_redriven_a_day_later() -> Iterator[None]:
     """A message back from the dead letters sends its charge, however old it is: Stripe forgets keys after a day."""
     with patch.object(charge_autopay, "SEND_WITHIN", timedelta(days=3650)):
         yield
 
 
-@planted("a time-out taken for a decline", found=TWICE, seed=178)
+@planted("a time-out taken for a decline", found=TWICE, seed=83)
 def no_answer_taken_for_a_no() -> Iterator[None]:
     """A lost answer counts as a failed try, so the next try goes out with a key of its own."""
     real = charge_autopay.settle
@@ -73,7 +73,7 @@ def no_answer_taken_for_a_no() -> Iterator[None]:
 
 
 @planted(
-    "a message trusted instead of the row", found="before its time|no notice said so|invariant 3 .*notice", seed=23
+    "a message trusted instead of the row", found="before its time|no notice said so|invariant 3 .*notice", seed=70
 )
 def a_wake_taken_for_an_order() -> Iterator[None]:
     """The step charges because it was woken, though the charge was put off since: a late duplicate charges early."""
@@ -86,7 +86,7 @@ def a_wake_taken_for_an_order() -> Iterator[None]:
         yield
 
 
-@planted("consent not read again", found="invariant 3 .*without consent|turned off|relies on", seed=11)
+@planted("consent not read again", found="invariant 3 .*without consent|turned off|relies on", seed=7)
 def a_charge_without_consent() -> Iterator[None]:
     """Autopay is not looked at again when the charge is due."""
 
@@ -100,14 +100,14 @@ def a_charge_without_consent() -> Iterator[None]:
         yield
 
 
-@planted("a limit ignored", found="invariant 3 .*above the cap", seed=48)
+@planted("a limit ignored", found="invariant 3 .*above the cap", seed=39)
 def a_cap_that_stops_nothing() -> Iterator[None]:
     """The client's limit per charge is stored, shown, and never asked for."""
     with patch.object(autopay, "cap_of", lambda _books, _practice: 10**9):
         yield
 
 
-@planted("a hard decline tried again", found="tried again after", seed=31)
+@planted("a hard decline tried again", found="tried again after", seed=7)
 def a_lost_card_charged_again() -> Iterator[None]:
     """Every decline is retried on the retry days, lost and expired cards too: the networks fine for that."""
     real = autopay.meaning_of
@@ -119,7 +119,7 @@ def a_lost_card_charged_again() -> Iterator[None]:
         yield
 
 
-@planted("retry days chained", found="promises a try at", seed=33)
+@planted("retry days chained", found="promises a try at", seed=30)
 def retries_counted_from_the_last_try() -> Iterator[None]:
     """Days 1, 3 and 7 after the first try become 1, 4 and 11: each is counted from the try before it."""
     real = settling.after_failure
@@ -131,14 +131,14 @@ def retries_counted_from_the_last_try() -> Iterator[None]:
         yield
 
 
-@planted("failures never counted", found="charges in a row failed", seed=31)
+@planted("failures never counted", found="charges in a row failed", seed=70)
 def failures_that_nobody_counts() -> Iterator[None]:
     """Autopay stays on whatever fails: the bank is asked again with every new bill."""
     with patch.object(settling, "FAILED_CHARGES_END_AUTOPAY", 10**6):
         yield
 
 
-@planted("an open page not closed before a charge", found=TWICE + "|invariant 4 ", seed=11)
+@planted("an open page not closed before a charge", found=TWICE + "|invariant 4 ", seed=7)
 def a_charge_beside_an_open_page() -> Iterator[None]:
     """The charge takes the invoice over and leaves the payment page open on which the client is typing a card."""
 
@@ -150,7 +150,7 @@ def a_charge_beside_an_open_page() -> Iterator[None]:
 
 
 @planted(
-    "a charge begun before a no, sent after it", found="turned off|in review|no notice said so|stopped at", seed=164
+    "a charge begun before a no, sent after it", found="turned off|in review|no notice said so|stopped at", seed=158
 )
 def a_begun_charge_is_sent_whatever_was_said_since() -> Iterator[None]:
     """What was begun and not sent is sent by the redelivery, though autopay was turned off in between."""

@@ -28,7 +28,7 @@ def a_correction_that_adds_the_whole_amount() -> Iterator[None]:
         yield
 
 
-@planted("a refund without its correction", found="invariant (2|3|11) |the auditor, .*(billed|owes|refunded)", seed=2)
+@planted("a refund without its correction", found="invariant (2|3|11) |the auditor, .*(billed|owes|refunded)", seed=6)
 def a_correction_that_refunds_and_keeps_the_bill() -> Iterator[None]:
     """What was paid too much goes back, and the bill goes on asking for it."""
     real = _Change._take
@@ -45,14 +45,14 @@ def a_correction_that_refunds_and_keeps_the_bill() -> Iterator[None]:
         yield
 
 
-@planted("a correction that gives nothing back", found="the auditor, .*has credit", seed=19)
+@planted("a correction that gives nothing back", found="the auditor, .*has credit", seed=10)
 def what_was_paid_too_much_stays() -> Iterator[None]:
     """The bill is corrected, and the money stays credit whatever the practice chose."""
     with patch.object(_Change, "_give_back", lambda _: 0):
         yield
 
 
-@planted("what staff refunded is refunded again", found="invariant (2|3) |the auditor, |an assertion|crashed", seed=7)
+@planted("what staff refunded is refunded again", found="invariant (2|3) |the auditor, |an assertion|crashed", seed=6)
 def an_earlier_refund_is_forgotten() -> Iterator[None]:
     """A correction sends back all that was paid above what is owed, though staff had sent part of it back."""
     real = _Change._take
@@ -64,7 +64,7 @@ def an_earlier_refund_is_forgotten() -> Iterator[None]:
         yield
 
 
-@planted("a notice of an amount that grew since", found="no notice named as much", seed=7)
+@planted("a notice of an amount that grew since", found="no notice named as much", seed=20)
 def a_bill_that_grew_keeps_its_charge() -> Iterator[None]:
     """A bill that grew is charged at the moment that was announced for the smaller one."""
     real = _Change.raise_
@@ -80,7 +80,7 @@ def a_bill_that_grew_keeps_its_charge() -> Iterator[None]:
         yield
 
 
-@planted("a plan shortened at its wrong end", found="is not one of its last", seed=78)
+@planted("a plan shortened at its wrong end", found="is not one of its last", seed=7)
 def a_correction_shrinks_the_first_instalments() -> Iterator[None]:
     """What is owed less during a plan is taken off the next instalments, not off the last ones (PLAN-9)."""
     real = _Change._out_of_plan
@@ -112,7 +112,7 @@ def the_first_payers_share_is_billed() -> Iterator[None]:
         yield
 
 
-@planted("a reversal matched by its number only", found="the auditor, .*billed", seed=1)
+@planted("a reversal matched by its number only", found="the auditor, .*billed", seed=2)
 def a_reversal_of_other_amounts_takes_back() -> Iterator[None]:
     """A reversal takes back the result of its number, whatever amounts it names."""
 
@@ -135,7 +135,7 @@ def a_review_that_is_not_lifted() -> Iterator[None]:
         yield
 
 
-@planted("a word that was taken back goes on counting", found="the auditor, .*billed", seed=25)
+@planted("a word that was taken back goes on counting", found="the auditor, .*billed", seed=29)
 def what_was_replaced_comes_back() -> Iterator[None]:
     """A decision that replaced another is cancelled, and the bill of the replaced one comes back."""
     real = standing._replaced
@@ -163,7 +163,7 @@ def an_estimate_stands_beside_the_result() -> Iterator[None]:
         yield
 
 
-@planted("two mails about one change", found="times of one change", seed=68)
+@planted("two mails about one change", found="times of one change", seed=7)
 def a_change_told_twice() -> Iterator[None]:
     """Every bill that a change touches has a mail of its own about all of it."""
     real = letters._correction_letters

@@ -46,6 +46,17 @@ def planted(
 
 def mutants() -> Mapping[str, Mutant]:
     """Every planted bug by its name."""
-    from tests.sim.mutants import agreements, charges, claims, corrections, machinery, mails, money_back, plans, stripe  # noqa: F401
+    from tests.sim.mutants import (  # noqa: F401
+        agreements,
+        charges,
+        claims,
+        corrections,
+        desks,
+        machinery,
+        mails,
+        money_back,
+        plans,
+        stripe,
+    )
 
     return _planted
