@@ -117,7 +117,8 @@ def _invoice_letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[Written]
     shown = card.shown if card else ""
     chosen = announcement(desk.books, invoice, desk.practice)
     enrolled_at = desk.books.account.enrolled_at
-    if fact.kind == FactKind.INVOICE_ISSUED and enrolled_at is not None and invoice.issued_at < enrolled_at:
+    joins = fact.kind == FactKind.INVOICE_JOINED_AUTOPAY
+    if not joins and enrolled_at is not None and fact.at < enrolled_at:
         chosen = Announcement.NONE  # this message is late: the bill was open before autopay, and joins only if ticked
     if resumed and not fact.data["announce"]:
         chosen = Announcement.NONE

@@ -22,7 +22,7 @@ from functions.send_email import flow as send_email
 from tests.sim.mutants.planted import planted
 
 
-@planted("a letter made from the fact, not from the books", found="invariant 7 ", seed=16)
+@planted("a letter made from the fact, not from the books", found="invariant 7 ", seed=7)
 def a_bill_mailed_after_it_was_paid() -> Iterator[None]:
     """A late message writes its letter from what was true when its fact was: the bill is paid, and asked for."""
     real = send_email.letters_for
@@ -84,7 +84,7 @@ def a_mail_for_each_delivery() -> Iterator[None]:
 
 
 @planted(
-    "notice counted from the bill, not from its acceptance", found="invariant 3 .*notice|no notice said so", seed=7
+    "notice counted from the bill, not from its acceptance", found="invariant 3 .*notice|no notice said so", seed=1
 )
 def a_notice_dated_from_the_bill() -> Iterator[None]:
     """The hours of notice run from the issue of the bill: a mail that goes out a day late leaves the client none."""
@@ -98,7 +98,7 @@ def a_notice_dated_from_the_bill() -> Iterator[None]:
         yield
 
 
-@planted("a bounce ignored", found="no notice said so", seed=48)
+@planted("a bounce ignored", found="no notice said so", seed=3)
 def a_bounce_that_stops_nothing() -> Iterator[None]:
     """The notice came back; the charge it announced to nobody is taken all the same."""
     with patch.object(receive_mail_events, "_cancelled_charges", lambda *_: ()):
@@ -121,7 +121,7 @@ def a_receipt_that_names_the_day_of_service() -> Iterator[None]:
 
 
 @planted(
-    "decided on what was read before the mail went out", found="stopped at|invariant [1-9] |does not end|crash", seed=7
+    "decided on what was read before the mail went out", found="stopped at|invariant [1-9] |does not end|crash", seed=1
 )
 def what_follows_from_a_mail_is_decided_before_it() -> Iterator[None]:
     """The charge is announced on the books as they were before: what the client did meanwhile is overwritten."""

@@ -18,7 +18,7 @@ from tests.sim.mutants.charges import TWICE
 from tests.sim.mutants.planted import planted
 
 
-@planted("a payment finished in a tab after the plan began", found=TWICE + "|invariant 4 |crashed", seed=29)
+@planted("a payment finished in a tab after the plan began", found=TWICE + "|invariant 4 |crashed", seed=7)
 def a_plan_beside_an_open_page() -> Iterator[None]:
     """The plan takes the invoices without closing the payment page that is open on them in another tab."""
 
@@ -29,21 +29,21 @@ def a_plan_beside_an_open_page() -> Iterator[None]:
         yield
 
 
-@planted("instalments that do not sum", found="invariant [25] |crashed", seed=41)
+@planted("instalments that do not sum", found="invariant [25] |crashed", seed=3)
 def instalments_rounded_one_by_one() -> Iterator[None]:
     """Each instalment is the total divided and rounded: four times 62.53 is not 250.10."""
     with patch.object(plans, "split_evenly", lambda total, parts: (round(total / parts),) * parts):
         yield
 
 
-@planted("a bill in a plan and beside it", found="invariant [2] |crashed|the auditor, .*owes", seed=41)
+@planted("a bill in a plan and beside it", found="invariant [2] |crashed|the auditor, .*owes", seed=1)
 def a_plan_that_leaves_its_bills_open() -> Iterator[None]:
     """The plan is made, and the bills it covers are still asked for."""
     with patch.object(planning, "moved_away", lambda invoice: replace(invoice, charge_at=None)):
         yield
 
 
-@planted("the rest of a broken plan forgotten", found="invariant [25] |crashed|the auditor, .*owes", seed=61)
+@planted("the rest of a broken plan forgotten", found="invariant [25] |crashed|the auditor, .*owes", seed=30)
 def a_broken_plan_forgets_what_was_not_yet_issued() -> Iterator[None]:
     """What is left of a broken plan counts the instalments that were issued, and not those still to come."""
     real = plan_progress._break_plan
@@ -56,7 +56,7 @@ def a_broken_plan_forgets_what_was_not_yet_issued() -> Iterator[None]:
         yield
 
 
-@planted("a schedule that moves with every delay", found="weeks apart", seed=246)
+@planted("a schedule that moves with every delay", found="weeks apart", seed=68)
 def instalments_a_week_after_the_last() -> Iterator[None]:
     """Each instalment is issued a week after the one before was: a gap of three days moves all that follow."""
     real = planning.issue_instalment

@@ -40,7 +40,7 @@ def evidence_without_rank() -> Iterator[None]:
         yield
 
 
-@planted("a webhook believed instead of read again", found="invariant [348] |the auditor", seed=11)
+@planted("a webhook believed instead of read again", found="invariant [348] |the auditor", seed=82)
 def a_webhook_taken_at_its_word() -> Iterator[None]:
     """A declined card on the payment page closes the attempt, though the page is open and the next card is typed in."""
     real = settle_payment.run
@@ -64,7 +64,7 @@ def a_webhook_taken_at_its_word() -> Iterator[None]:
         yield
 
 
-@planted("the janitor is gone", found="invariant [48] |does not end|the auditor", seed=5)
+@planted("the janitor is gone", found="invariant [48] |does not end|the auditor", seed=4)
 def nobody_looks_up() -> Iterator[None]:
     """An attempt whose webhook was lost stays open for ever."""
     routes: Mapping[str, tuple[str, ...]] = {**ROUTES, WakeKind.LOOK_UP: ()}

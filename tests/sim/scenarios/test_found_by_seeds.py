@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from billing.claim_state import Hold, Submission
-from billing.facts import FactKind, Message
-from billing.ids import Key, claim_pk, holds_pk
+from billing.facts import Fact, FactKind, Message
+from billing.ids import Key, claim_pk, facts_pk, holds_pk
 from billing.invoice import Status
 from billing.notice import NoticeKind
 from billing.ports import Insert
@@ -17,6 +17,7 @@ from functions.change_invoice.review_decision import decide as decide_review
 from functions.change_invoice.reviews import ask
 from functions.issue_invoice import flow
 from functions.receive_mail_events.report import Trouble
+from functions.send_email import flow as send_email
 from functions.serve_client import flow as pay_page
 from functions.serve_client.hosted import start_payment
 from functions.serve_practice import holds
@@ -290,4 +291,30 @@ def test_a_new_agreement_does_not_cover_a_charge_that_a_review_stopped_under_the
     assert stage.books("client_who_agreed_anew").account.autopay
     assert stage.tried("client_who_agreed_anew") == []
     assert stage.mails("client_who_agreed_anew", NoticeKind.REMINDER)
+    stage.ends_well()
+
+
+def test_auto_6_a_word_about_a_bill_from_before_autopay_that_comes_late_does_not_announce_its_charge() -> None:
+    """Seed 40, AUTO-6. A review ended while autopay was off; that was heard of again after the client had enrolled
+    without ticking the bill, and its charge was announced, and taken."""
+    stage = Stage()
+    person = stage.client("client_who_enrols_later")
+    invoice = stage.owes("client_who_enrols_later", 62_50)
+    asked = Asked(AskedBy.STAFF, "the plan said another amount")
+    store, cards = stage.world.store, lambda: stage.world.stripe.cards
+    review = ask(store, cards, PRACTICE, person.client, invoice.invoice_id, asked, stage.world.now).review
+    upheld = Decision(None, "the plan confirmed it")
+    stage.does("staff", lambda _: decide_review(store, PRACTICE, review.review_id, upheld, stage.world.now) and None)
+    stage.forward(hours=1)
+    stage.does(person.client, person.enrol)
+    stage.forward(hours=1)
+    assert stage.books("client_who_enrols_later").account.autopay
+    facts = store.partition(facts_pk(PRACTICE, person.client), "FACT#")
+    (resumed,) = (row for row in facts if isinstance(row, Fact) and row.kind == FactKind.INVOICE_RESUMED)
+    again = Message(resumed.kind, resumed.key)
+    stage.does("send_email", lambda p: send_email.run(again, store=p["store"], mailer=p["mailer"], now=stage.world.now))
+    stage.forward(days=20)
+    assert stage.tried("client_who_enrols_later") == []
+    assert not stage.mails("client_who_enrols_later", NoticeKind.CHARGE_NOTICE)
+    assert stage.mails("client_who_enrols_later", NoticeKind.REMINDER)
     stage.ends_well()
