@@ -8,7 +8,7 @@ import json
 import resource
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,25 +29,31 @@ STORED = (100, 2_000)
 DUE = 20
 PER_COMMIT = 50
 CHARGES_AT_ONCE = 100_000
+TOGETHER = 10
+"""Lives whose results come in one body."""
 REACH = {"edi-cli": "≥ 1.5"}
 
 
-def life(cloud: LocalCloud) -> dict[str, Any]:
-    """One autopay invoice from claim result to settled webhook."""
-    lived = Life(cloud)
-    steps = lived.run()
+def life(cloud: LocalCloud, lives: int) -> dict[str, Any]:
+    """An autopay invoice from claim result to settled webhook: one of so many whose results came in one body."""
+    lived = Life(cloud, lives)
+    steps = [
+        replace(s, write_units=s.write_units / lives, read_units=s.read_units / lives, writes=s.writes / lives)
+        for s in lived.run()
+    ]
+    relayed = lived.store.relayed / lives
     counts = Counts(
         write_units=sum(s.write_units for s in steps),
         read_units=sum(s.read_units for s in steps),
-        queue_requests=round(lived.store.relayed * SQS_REQUESTS_PER_MESSAGE, 1),
-        api_requests=2,
-        records=lived.store.relayed,
+        queue_requests=round(relayed * SQS_REQUESTS_PER_MESSAGE, 2),
+        api_requests=1 + 1 / lives,
+        records=relayed,
         charges=1,
     )
     return {
         **asdict(counts),
-        "write_calls": sum(s.writes for s in steps),
-        "mails": len(lived.mailer.sent),
+        "write_calls": round(sum(s.writes for s in steps), 1),
+        "mails": len(lived.mailer.sent) / lives,
         "dollars_per_million_without_mail": round(dollars_per_million(counts), 2),
         "steps": [asdict(s) for s in steps],
     }
@@ -93,12 +99,13 @@ def main() -> None:
     console = Console()
     cloud = LocalCloud()
     try:
-        lived = life(cloud)
+        lived, together = life(cloud, 1), life(cloud, TOGETHER)
         sweeps = {str(n): sweep(cloud, n) for n in STORED}
     finally:
         cloud.stop()
     figures: dict[str, Any] = {
         "life": lived,
+        f"life_of_{TOGETHER}_in_one_body": together,
         "sweep_read_units_for_20_due_by_stored": sweeps,
         "peak": peak(CHARGES_AT_ONCE),
         "reader": compare(),
@@ -108,30 +115,35 @@ def main() -> None:
     reader = figures["reader"]
     steps = Table("step", "write units", "read units", "write calls", title="One autopay invoice's life")
     for step in lived["steps"]:
-        steps.add_row(step["name"], f"{step['write_units']:g}", f"{step['read_units']:g}", str(step["writes"]))
+        steps.add_row(step["name"], f"{step['write_units']:g}", f"{step['read_units']:g}", f"{step['writes']:g}")
     steps.add_row(
-        "all", f"{lived['write_units']:g}", f"{lived['read_units']:g}", str(lived["write_calls"]), style="bold"
+        "all", f"{lived['write_units']:g}", f"{lived['read_units']:g}", f"{lived['write_calls']:g}", style="bold"
     )
     console.print(steps)
-    summary = Table("figure", "measured", "to reach")
-    summary.add_row("DynamoDB write units per life", f"{lived['write_units']:g}", "≤ 40")
-    summary.add_row("DynamoDB write calls per life", str(lived["write_calls"]), "≤ 10")
-    summary.add_row("SQS requests per life, batches of 10", f"{lived['queue_requests']:g}", "≤ 1.8")
-    summary.add_row("AWS dollars per million lives, no mail", f"{lived['dollars_per_million_without_mail']:g}", "≤ 75")
+    summary = Table("figure", "measured", f"{TOGETHER} in a body", "to reach")
+    for name, key, reach in (
+        ("DynamoDB write units per life", "write_units", "≤ 40"),
+        ("DynamoDB write calls per life", "write_calls", "≤ 10"),
+        ("SQS requests per life, batches of 10", "queue_requests", "≤ 1.8"),
+        ("AWS dollars per million lives, no mail", "dollars_per_million_without_mail", "≤ 75"),
+    ):
+        summary.add_row(name, f"{lived[key]:g}", f"{together[key]:.3g}", reach)
     for stored, units in sweeps.items():
-        summary.add_row(f"sweep: read units, 20 due of {stored}", f"{units:g}", "equal")
+        summary.add_row(f"sweep: read units, 20 due of {stored}", f"{units:g}", "", "equal")
     burst = figures["peak"]
-    summary.add_row("100,000 charges due at once: times the ideal time", f"{burst['times_ideal']:g}", "≤ 1.05")
-    summary.add_row("… refused by Stripe (429), percent", f"{burst['refused_percent']:g}", "≤ 1")
-    summary.add_row("… charged twice / given up", f"{burst['charged_twice']} / {burst['given_up']}", "0 / 0")
+    summary.add_row("100,000 charges due at once: times the ideal time", f"{burst['times_ideal']:g}", "", "≤ 1.05")
+    summary.add_row("… refused by Stripe (429), percent", f"{burst['refused_percent']:g}", "", "≤ 1")
+    summary.add_row("… charged twice / given up", f"{burst['charged_twice']} / {burst['given_up']}", "", "0 / 0")
     for name, ratio in reader["times_as_fast_as"].items():
-        summary.add_row(f"835 reader: times as fast as {name}", f"{ratio:g}", REACH.get(name, ""))
+        summary.add_row(f"835 reader: times as fast as {name}", f"{ratio:g}", "", REACH.get(name, ""))
     for name in reader["not_measured"]:
-        summary.add_row(f"835 reader: times as fast as {name}", "could not be installed", REACH.get(name, ""))
-    summary.add_row("835 reader: peak memory, 4.3 MB file", f"{reader['readers']['kindbill']['peak_mb']:g} MB", "≤ 40")
-    summary.add_row("835 reader: peak memory, 48 MB file", f"{reader['large_peak_mb']:g} MB", "≤ 40")
+        summary.add_row(f"835 reader: times as fast as {name}", "could not be installed", "", REACH.get(name, ""))
+    summary.add_row(
+        "835 reader: peak memory, 4.3 MB file", f"{reader['readers']['kindbill']['peak_mb']:g} MB", "", "≤ 40"
+    )
+    summary.add_row("835 reader: peak memory, 48 MB file", f"{reader['large_peak_mb']:g} MB", "", "≤ 40")
     for verb, count in figures["modules_imported_with_handler"].items():
-        summary.add_row(f"modules imported with handler: {verb}", str(count), "")
+        summary.add_row(f"modules imported with handler: {verb}", str(count), "", "")
     console.print(summary)
     print(json.dumps(figures))
 

@@ -29,8 +29,8 @@ class Counts:
     write_units: float
     read_units: float
     queue_requests: float
-    api_requests: int
-    records: int
+    api_requests: float
+    records: float
     charges: int
 
 

@@ -2,9 +2,11 @@
 
 Production flows run on the real store over a real MiniStack and the embedded Stripe; only the queues are stood in for,
 because what they cost follows from the number of messages: in batches of ten, a message is three tenths of a request
-(send, receive, delete). Counts are exact and the same on every machine.
+(send, receive, delete). Counts are exact and the same on every machine. Several lives share a body, its slice and its
+night, as the claims of a payer's file do.
 """
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -39,15 +41,31 @@ from infra.local.stripe.sdk import in_process_client
 from tests.fakes.blobs import MemoryBlobs
 from tests.fakes.cloud import LocalCloud
 
-PRACTICE, CLIENT, CLAIM = "prac_1", "cli_1", "KB7Q2M9X41"
+PRACTICE = "prac_1"
 SHARDS = 4
 SQS_REQUESTS_PER_MESSAGE = 0.3
-RESULT = b"""{"claim_id": "KB7Q2M9X41", "payer": {"id": "87726", "name": "Example Health Plan"},
- "payer_claim_id": "2026-000123", "status": "processed_primary", "adjudicated_on": "2026-11-20", "currency": "usd",
- "charged": 15000, "paid": 9000, "adjustments": [],
- "lines": [{"procedure": "90834", "service_date": "2026-10-30", "charged": 15000, "paid": 9000,
-            "adjustments": [{"group": "CO", "code": "45", "amount": 4500},
-                            {"group": "PR", "code": "3", "amount": 1500}]}]}"""
+RESULT = {
+    "payer": {"id": "87726", "name": "Example Health Plan"},
+    "payer_claim_id": "2026-000123",
+    "status": "processed_primary",
+    "adjudicated_on": "2026-11-20",
+    "currency": "usd",
+    "charged": 15000,
+    "paid": 9000,
+    "adjustments": [],
+    "lines": [
+        {
+            "procedure": "90834",
+            "service_date": "2026-10-30",
+            "charged": 15000,
+            "paid": 9000,
+            "adjustments": [
+                {"group": "CO", "code": "45", "amount": 4500},
+                {"group": "PR", "code": "3", "amount": 1500},
+            ],
+        }
+    ],
+}
 
 
 class RelayedStore(DynamoStore):
@@ -89,13 +107,14 @@ class Step:
     name: str
     write_units: float = 0.0
     read_units: float = 0.0
-    writes: int = 0
+    writes: float = 0
 
 
 class Life:
-    """One practice, one client with autopay, one submitted claim, on a fresh table."""
+    """One practice, `lives` clients with autopay, a submitted claim of each, on a fresh table."""
 
-    def __init__(self, cloud: LocalCloud) -> None:
+    def __init__(self, cloud: LocalCloud, lives: int = 1) -> None:
+        self.claims = {f"cli_{n}": f"KB7Q2M9X4{n}" for n in range(1, lives + 1)}
         self.now = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
         self.stripe = EmbeddedStripe(now=lambda: self.now)
         self.stripe.listen("http://127.0.0.1/webhooks/stripe", "whsec_bench")
@@ -106,33 +125,39 @@ class Life:
         self._set_up()
 
     def _set_up(self) -> None:
-        session = date(2026, 10, 30)
-        line = SubmittedLine("90834", (), "1", session, 15000, ("F411",), "s1")
-        claim = SubmittedClaim(CLAIM, CLIENT, "prov_1", "87726", "M1", 15000, session, "", (line,))
-        customer = self.cards.ensure_customer(PRACTICE, CLIENT)
         self.store.commit(
             Insert(
                 Practice(PRACTICE, 1, "Riverbend Therapy", "America/Los_Angeles", "+12025550143", "desk@example.org")
-            ),
-            Insert(Account(PRACTICE, CLIENT, 1, "prov_1", stripe_customer=customer)),
-            Insert(Contact(PRACTICE, CLIENT, 1, "Ana Ruiz", "ana@example.org", "+12025550111")),
-            Insert(Submission(PRACTICE, claim, self.now)),
-            Insert(ClaimState(PRACTICE, CLAIM, 1, CLIENT)),
+            )
         )
-        self._enrol()
+        for client, claim in self.claims.items():
+            self._client(client, claim)
+            self._enrol(client)
         self.store.messages.clear()
         self.store.relayed = 0
         self.stripe.take_deliveries()
 
-    def _enrol(self) -> None:
+    def _client(self, client: str, claim_id: str) -> None:
+        session = date(2026, 10, 30)
+        line = SubmittedLine("90834", (), "1", session, 15000, ("F411",), "s1")
+        claim = SubmittedClaim(claim_id, client, "prov_1", "87726", "M1", 15000, session, "", (line,))
+        customer = self.cards.ensure_customer(PRACTICE, client)
+        self.store.commit(
+            Insert(Account(PRACTICE, client, 1, "prov_1", stripe_customer=customer)),
+            Insert(Contact(PRACTICE, client, 1, "Ana Ruiz", "ana@example.org", "+12025550111")),
+            Insert(Submission(PRACTICE, claim, self.now)),
+            Insert(ClaimState(PRACTICE, claim_id, 1, client)),
+        )
+
+    def _enrol(self, client: str) -> None:
         enrolment = Enrolment(CONSENT_VERSION, CONSENT_HASH, self.now, "127.0.0.1", None, not_fsa=True)
-        attempt, writes = start_setup(Books.expect(self.store, PRACTICE, CLIENT), enrolment, self.now)
+        attempt, writes = start_setup(Books.expect(self.store, PRACTICE, client), enrolment, self.now)
         self.store.commit(*writes)
         page = self.cards.open_checkout(attempt, "http://127.0.0.1/done", "http://127.0.0.1/back")
         opened = replace(attempt, session_id=page.session_id, session_url=page.url, version=2)
         self.store.commit(Update(opened))
         self.stripe.complete_checkout(page.session_id, number="4242424242424242")
-        books = Books.expect(self.store, PRACTICE, CLIENT)
+        books = Books.expect(self.store, PRACTICE, client)
         settle_payment.settle_attempt(self.store, self.cards, books, opened, self.now)
 
     def run(self) -> list[Step]:
@@ -159,7 +184,9 @@ class Life:
         self.steps.append(Step(name, meter.write_units, meter.read_units, writes))
 
     def _ingest(self) -> None:
-        delivery = ingest_claims.Delivery(PRACTICE, "key", "application/json", RESULT)
+        results = [{"claim_id": claim} | RESULT for claim in self.claims.values()]
+        body = json.dumps(results[0] if len(results) == 1 else {"results": results}).encode()
+        delivery = ingest_claims.Delivery(PRACTICE, "key", "application/json", body)
         ingest_claims.keep(delivery, store=self.store, blobs=self.blobs, now=self.now)
 
     def _night(self) -> None:
@@ -173,10 +200,10 @@ class Life:
     def _wake(self) -> None:
         """The sweep of the minute in which the charge falls due."""
         swept = wake_due.run(store=self.store, send=self._send, shards=SHARDS, seconds_left=lambda: 50.0, now=self.now)
-        assert swept.woken == 1, f"woke {swept.woken}"
+        assert swept.woken == len(self.claims), f"woke {swept.woken}"
 
     def _send(self, messages: Iterable[tuple[str, Message]], delay_seconds: int = 0) -> int:
-        assert not delay_seconds, "one charge alone has its turn at once"
+        assert delay_seconds <= 1, "so few charges have their turns within the second"
         sent = list(messages)
         self.store.messages += sent
         self.store.relayed += len(sent)
@@ -184,11 +211,11 @@ class Life:
 
     def _webhook(self) -> None:
         """As receive_stripe does: store the event once. Only the types it listens to that carry our metadata."""
-        attempt = max(Books.expect(self.store, PRACTICE, CLIENT).attempts, key=lambda a: a.number)
-        event = StripeEvent(
-            "evt_1", "payment_intent.succeeded", attempt.intent_id, PRACTICE, CLIENT, attempt.number, self.now, 0
-        )
-        self.store.commit(Insert(event))
+        for client in self.claims:
+            attempt = max(Books.expect(self.store, PRACTICE, client).attempts, key=lambda a: a.number)
+            kind = "payment_intent.succeeded"
+            event = StripeEvent(f"evt_{client}", kind, attempt.intent_id, PRACTICE, client, attempt.number, self.now, 0)
+            self.store.commit(Insert(event))
 
     def _drain(self, verb: str) -> None:
         """Deliver what waits for a verb, and what that makes for the same verb."""
