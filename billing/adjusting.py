@@ -85,7 +85,8 @@ def refuse_in_progress(invoice: Invoice, rule: str) -> None:
 def _refuse_in_plan(books: Books, invoice: Invoice) -> None:
     plan = books.plan(invoice.plan_id)
     if plan is not None and plan.status is PlanStatus.ACTIVE:
-        raise _no("in_plan", "This invoice is an instalment of an active payment plan.")
+        sentence = f"This is an instalment of an active payment plan: end {plan.plan_id} first, then it is one invoice."
+        raise _no("in_plan", sentence)
 
 
 def _no(code: str, detail: str) -> Refused:

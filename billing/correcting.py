@@ -323,7 +323,7 @@ class _Change:
             issued = self.draft.books.invoice(instalment.invoice_id)
             if take and issued is not None:
                 entries += self._take(issued, take)
-            elif take and plan.status is PlanStatus.BROKEN:
+            elif take and plan.status is not PlanStatus.ACTIVE:
                 entries += self._take(_remainder(self.draft.books, plan), take)
             elif take:
                 entries.append(Entry(Book.RECEIVABLE, plan.plan_id, -take))

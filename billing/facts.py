@@ -143,7 +143,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     FactKind.INSTALMENT_ISSUED: ("send_email",),
     FactKind.PLAN_COMPLETED: (),
     FactKind.PLAN_BROKEN: ("send_email",),
-    FactKind.PLAN_ENDED: (),
+    FactKind.PLAN_ENDED: ("send_email",),
     FactKind.REFUND_STARTED: ("pay_back",),
     FactKind.REFUND_POSTED: ("send_email",),
     FactKind.REFUND_FAILED: ("send_email",),

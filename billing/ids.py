@@ -136,6 +136,20 @@ def client_of(invoice: str) -> str | None:
 _INVOICE_ID = re.compile(r"inv_[0-9a-f]{20}_(.+)")
 
 
+def plan_id(practice: str, client: str, number: int) -> str:
+    """A client's first plan, their second, … It ends in the client's id, as an invoice's does."""
+    return f"plan_{digest(practice, client, str(number))}_{client}"
+
+
+def client_of_plan(plan: str) -> str | None:
+    """The client that a plan's id names; None where it is no plan's id."""
+    found = _PLAN_ID.fullmatch(plan)
+    return found[1] if found else None
+
+
+_PLAN_ID = re.compile(r"plan_[0-9a-f]{20}_(.+)")
+
+
 def attempt_id(practice: str, client: str, number: int) -> str:
     """What Stripe's metadata and a payment's outside id say of an attempt."""
     return f"pay_{digest(practice, client, length=16)}_{number}"

@@ -21,7 +21,14 @@ from billing.facts import Fact, FactKind
 from billing.good_faith import far_above_in_words
 from billing.ids import digest
 from billing.invoice import Invoice, Source
-from billing.letters_of_changes import dispute_closed, dispute_opened, no_longer_owed, refund_failed, refund_sent
+from billing.letters_of_changes import (
+    dispute_closed,
+    dispute_opened,
+    no_longer_owed,
+    plan_ended,
+    refund_failed,
+    refund_sent,
+)
 from billing.letters_of_corrections import change_in_words, changed, credit_used
 from billing.letters_of_reviews import review_decided, review_over, review_requested
 from billing.money import STRIPE_MINIMUM, Cents
@@ -62,6 +69,8 @@ def _letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[Written]:
             return _plan_schedule(fact, desk)
         case FactKind.PLAN_BROKEN:
             return _plan_broken(fact, desk)
+        case FactKind.PLAN_ENDED:
+            return plan_ended(fact, desk)
         case FactKind.AUTOPAY_ENROLLED:
             return _autopay_on(fact, desk, now)
         case FactKind.AUTOPAY_ENDED | FactKind.AUTOPAY_REFUSED:

@@ -30,6 +30,20 @@ def no_longer_owed(fact: Fact, desk: Desk) -> Iterable[Written]:
     return [(letter, ())]
 
 
+def plan_ended(fact: Fact, desk: Desk) -> Iterable[Written]:
+    """Staff ended the plan: what is left is one bill (DESK-4). One of which a correction left nothing has that mail."""
+    if "invoice_id" not in fact.data:
+        return ()
+    off = "The payment we announced will not be taken. " if fact.data["announced"] else ""
+    letter = desk.to_client(
+        NoticeKind.PLAN_BROKEN,
+        amount=int(fact.data["amount"]),
+        reason="we ended your payment plan.",
+        what_to_do=f"{off}No more instalments are charged. Is that too much at once? Please call us.",
+    )
+    return [(letter, (str(fact.data["invoice_id"]),))]
+
+
 def refund_sent(fact: Fact, desk: Desk) -> Iterable[Written]:
     """The client is told once the money has left; staff of one that was made past us (PAY-12)."""
     amount, cause = int(fact.data["amount"]), fact.data["cause"]

@@ -12,7 +12,7 @@ from billing.money import dollars
 from billing.notice import NoticeKind
 from billing.review import ReviewStatus
 
-NOTHING_LEFT_TO_CHECK = "We were checking the amount of this bill for you. That is over now: you need to do nothing."
+NOTHING_LEFT_TO_CHECK = "We were checking the amount of this bill for you. That is over: you need not do anything."
 
 
 def review_over(fact: Fact) -> str:

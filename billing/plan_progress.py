@@ -8,7 +8,7 @@ from billing.draft import Draft
 from billing.dunning import new_invoice
 from billing.facts import FactKind
 from billing.invoice import Invoice, Source
-from billing.ledger import receivable_moved
+from billing.ledger import Entry, receivable_moved
 from billing.plan import BROKEN_AFTER_FAILED, Instalment, InstalmentStatus, Plan, PlanStatus
 from billing.policy import Practice
 
@@ -49,6 +49,15 @@ def _break_plan(draft: Draft, plan: Plan, practice: Practice) -> None:
 
     An instalment whose payment is on its way right now stays its own invoice.
     """
+    broken = replace(plan, status=PlanStatus.BROKEN)
+    invoice, moved = into_one_invoice(draft, plan, broken, practice)
+    data: dict[str, str | int] = {"plan_id": plan.plan_id, "invoice_id": invoice.invoice_id, "amount": invoice.amount}
+    draft.fact(FactKind.PLAN_BROKEN, broken, data, moved)
+
+
+def into_one_invoice(draft: Draft, plan: Plan, over: Plan, practice: Practice) -> tuple[Invoice, tuple[Entry, ...]]:
+    """An active plan becomes `over`, and what is left of it one invoice -> that, and the entries for the caller's
+    fact."""
     now = draft.now
     moved: list[tuple[str, int]] = []
     for instalment in plan.instalments:
@@ -58,27 +67,20 @@ def _break_plan(draft: Draft, plan: Plan, practice: Practice) -> None:
             draft.change(moved_away(invoice))
     if plan.not_yet_issued:
         moved.append((plan.plan_id, plan.not_yet_issued))
-    remainder = sum(amount for _, amount in moved)
-    broken = replace(plan, status=PlanStatus.BROKEN, next_issue_at=None)
-    draft.change(broken)
+    draft.change(replace(over, next_issue_at=None))
     draft.change(replace(draft.books.account, active_plan=""))
     new = new_invoice(
         practice,
         plan.client,
         Source.PLAN_REMAINDER,
         plan.plan_id,
-        remainder,
+        sum(amount for _, amount in moved),
         service_date=now.date(),
         provider=draft.books.account.provider,
         now=now,
     )
     draft.insert(new)
-    draft.fact(
-        FactKind.PLAN_BROKEN,
-        broken,
-        {"plan_id": plan.plan_id, "invoice_id": new.invoice_id, "amount": remainder},
-        receivable_moved(moved, new.invoice_id),
-    )
+    return new, receivable_moved(moved, new.invoice_id)
 
 
 def moved_away(invoice: Invoice) -> Invoice:

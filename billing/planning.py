@@ -12,7 +12,7 @@ from billing.disclosure import MOST_UNDISCLOSED, Disclosure, DisclosureText, tex
 from billing.draft import Draft
 from billing.dunning import next_reminder, past_due_from
 from billing.facts import FactKind
-from billing.ids import digest, invoice_id
+from billing.ids import invoice_id, plan_id
 from billing.invoice import Invoice, Source
 from billing.ledger import receivable_moved
 from billing.money import STRIPE_MINIMUM
@@ -123,7 +123,7 @@ def make_plan(
     plan = Plan(
         practice=account.practice,
         client=account.client,
-        plan_id="plan_" + digest(account.practice, account.client, str(len(books.plans) + 1)),
+        plan_id=plan_id(account.practice, account.client, len(books.plans) + 1),
         version=1,
         weeks=weeks,
         created_at=now,

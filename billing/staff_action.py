@@ -27,13 +27,14 @@ class Deed(StrEnum):
     RELEASE = "release"
     REJECT = "reject"
     REMATCH = "rematch"
+    END_PLAN = "end_plan"
 
 
 @dataclass(frozen=True)
 class StaffAction(Asleep):
     """One deed. `action_id`: of the first request with its idempotency key · `amount`: cents that it was about ·
-    `made`: ids of the payment or refunds it made, or of the hold or review that it decided · `paid_by`, `received_on`:
-    of an outside payment · `by`: the name of the API key, where it is kept."""
+    `made`: ids of the payment or refunds it made, or of the hold, review or plan that it decided about · `paid_by`,
+    `received_on`: of an outside payment · `by`: the name of the API key, where it is kept."""
 
     TYPE: ClassVar[str] = "staff_action"
 

@@ -202,6 +202,12 @@ class Plan(TypedDict):
     instalments: list[Instalment]
 
 
+class EndedPlan(Plan):
+    """A plan that staff ended, and the invoice of what was left of it."""
+
+    invoice: Invoice
+
+
 class Payment(TypedDict):
     """Money that arrived. `card` is null where the practice took it itself; `refunded`: what went back, or is on its
     way back."""

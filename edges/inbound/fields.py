@@ -15,6 +15,7 @@ from edges.inbound.bad_input import BadInput
 ID_PATTERN: Final = r"^[A-Za-z0-9._:-]{1,64}$"
 ID_PATTERNS: Final = {
     "invoice_id": r"^inv_[0-9a-f]{20}_[A-Za-z0-9._:-]{1,64}$",
+    "plan_id": r"^plan_[0-9a-f]{20}_[A-Za-z0-9._:-]{1,64}$",
     "review_id": r"^rev_[0-9a-f]{20}_[A-Za-z0-9._:-]{1,64}$",
 }
 """Ids of ours that end in their client's, by what a path calls them (billing/ids.py, billing/review.py)."""

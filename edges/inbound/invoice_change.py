@@ -23,6 +23,12 @@ class WriteOffIn(Request):
     reason: Reason
 
 
+class EndPlanIn(Request):
+    """Body of `POST /v1/plans/{id}/end`."""
+
+    reason: Reason
+
+
 class PaymentIn(Request):
     """Body of `POST /v1/invoices/{id}/payments`: money that the practice took itself (INV-10). `received_on`: a day at
     the practice, today where it is left out."""

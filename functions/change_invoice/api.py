@@ -1,4 +1,4 @@
-"""POST /v1/invoices/{invoice_id}/… and /v1/reviews/{review_id}/decision in and out of JSON."""
+"""POST /v1/invoices/{invoice_id}/…, /v1/reviews/{review_id}/decision and /v1/plans/{plan_id}/end in and out of JSON."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from edges.inbound.bad_input import BadInput
 from edges.inbound.body import parse
 from edges.inbound.door import authenticate_any, idempotency_key
 from edges.inbound.fields import Request as Body
-from edges.inbound.invoice_change import PaymentIn, RefundIn, VoidIn, WriteOffIn
+from edges.inbound.invoice_change import EndPlanIn, PaymentIn, RefundIn, VoidIn, WriteOffIn
 from functions.change_invoice.flow import Done, Order, change
 from functions.change_invoice.review_api import post_decision, post_review
 
@@ -33,7 +33,22 @@ def serve(request: Request, *, store: Store, cards: Callable[[], CardGateway], n
             return post_review(request, store=store, cards=cards, now=now)
         case "decision":
             return post_decision(request, store=store, now=now)
+        case "end":
+            return post_end(request, store=store, cards=cards, now=now)
     return post_change(request, store=store, cards=cards, now=now)
+
+
+def post_end(request: Request, *, store: Store, cards: Callable[[], CardGateway], now: datetime) -> Response:
+    """200 with the plan as the account shows it, and the invoice of what was left of it.
+
+    Raises Refused: 404 for an unknown plan, 409 with the reason's code. BadInput for a body that gives no reason, and
+    without an `Idempotency-Key`.
+    """
+    *_, plan_id, _ = request.path.split("/")  # /v1/plans/{plan_id}/end
+    done = change(store, cards, _order(request, store, Deed.END_PLAN, EndPlanIn, plan_id=plan_id), now)
+    plan = done.books.plan(plan_id)
+    assert plan is not None, f"{plan_id} was ended and is not there"
+    return respond(200, {**views.plan(plan), "invoice": views.invoice(done.invoice, done.lines)})
 
 
 def post_change(request: Request, *, store: Store, cards: Callable[[], CardGateway], now: datetime) -> Response:
@@ -42,20 +57,9 @@ def post_change(request: Request, *, store: Store, cards: Callable[[], CardGatew
     Raises Refused: 404 for an unknown invoice, 409 with the reason's code. BadInput for a body that is no such change,
     and without an `Idempotency-Key`.
     """
-    api_key = authenticate_any(request, store, ("practice",))
     *_, invoice_id, name = request.path.split("/")  # /v1/invoices/{invoice_id}/{name}
     deed, model, made = DEEDS[name]
-    key = idempotency_key(request, required=True)
-    given = parse(model, request.body, request.content_type)
-    order = Order(
-        practice=api_key.practice,
-        sender=api_key.secret_hash,
-        idempotency_key=key,
-        request_hash=hashlib.sha256(f"{request.path}\n".encode() + request.body).hexdigest(),
-        invoice_id=invoice_id,
-        deed=deed,
-        **given.model_dump(),
-    )
+    order = _order(request, store, deed, model, invoice_id=invoice_id)
     try:
         done = change(store, cards, order, now)
     except Refused as refusal:
@@ -63,6 +67,25 @@ def post_change(request: Request, *, store: Store, cards: Callable[[], CardGatew
             raise
         raise BadInput(422, "The change cannot be as it is told.", (("received_on", refusal.detail),)) from refusal
     return respond(made if done.new else 200, _shown(done))
+
+
+def _order(
+    request: Request, store: Store, deed: Deed, model: type[Body], *, invoice_id: str = "", plan_id: str = ""
+) -> Order:
+    """What this request asks for, of a practice that may."""
+    api_key = authenticate_any(request, store, ("practice",))
+    key = idempotency_key(request, required=True)
+    given = parse(model, request.body, request.content_type)
+    return Order(
+        practice=api_key.practice,
+        sender=api_key.secret_hash,
+        idempotency_key=key,
+        request_hash=hashlib.sha256(f"{request.path}\n".encode() + request.body).hexdigest(),
+        invoice_id=invoice_id,
+        plan_id=plan_id,
+        deed=deed,
+        **given.model_dump(),
+    )
 
 
 def _shown(done: Done) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Change an invoice as staff ask for it, once per idempotency key.
+"""Change an invoice as staff ask for it, or end a payment plan, once per idempotency key.
 
     account read -> open payment attempts closed, where they stand in the way -> one commit: change, deed and key
 
@@ -14,12 +14,14 @@ from typing import Final
 from billing.account import Books
 from billing.adjusting import void, write_off
 from billing.draft import Draft
+from billing.ending_plan import end_plan, instalments_of
 from billing.idempotency import UsedIdempotencyKey, check_same_request, used_key
-from billing.ids import client_of, digest, practice_key
+from billing.ids import client_of, client_of_plan, digest, practice_key
 from billing.invoice import Invoice
 from billing.invoice_lines import InvoiceLines, invoice_lines_key
 from billing.money import Cents
 from billing.outside_payment import Outside, PaidBy, record_outside
+from billing.plan import Plan
 from billing.planning import PAYMENT_IN_PROGRESS
 from billing.policy import Practice
 from billing.ports import CardGateway, Conflict, Insert, Refused, Store, TryAgain
@@ -35,8 +37,9 @@ TRIES: Final = 4
 
 @dataclass(frozen=True)
 class Order:
-    """What staff ask for. `sender`: hash of their API key · `request_hash`: of path and body · `amount`: cents, None
-    for all that can be · `method`, `received_on`: how and when money from outside came."""
+    """What staff ask for. `sender`: hash of their API key · `request_hash`: of path and body · `invoice_id`: "" where a
+    plan is ended, `plan_id`: "" else · `amount`: cents, None for all that can be · `method`, `received_on`: how and
+    when money from outside came."""
 
     practice: str
     sender: str
@@ -48,11 +51,13 @@ class Order:
     amount: Cents | None = None
     method: PaidBy | None = None
     received_on: date | None = None
+    plan_id: str = ""
 
 
 @dataclass(frozen=True)
 class Done:
-    """The account as it is now, the invoice in it with why it is what it is, and what was done; `new`: just now."""
+    """The account as it is now, the invoice in it with why it is what it is, and what was done; `new`: just now. Of a
+    plan that was ended it is the invoice of what was left."""
 
     books: Books
     invoice: Invoice
@@ -64,12 +69,12 @@ class Done:
 def change(store: Store, cards: Callable[[], CardGateway], order: Order, now: datetime) -> Done:
     """Do what is asked for, or show what the same request did before.
 
-    `cards` is asked only where a payment must be closed. Raises Refused: 404 for an unknown invoice, 409 with the
-    reason's code, `idempotency_key_reused` among them; TryAgain.
+    `cards` is asked only where a payment must be closed. Raises Refused: 404 for an unknown invoice or plan, 409
+    with the reason's code, `idempotency_key_reused` among them; TryAgain.
     """
-    client = client_of(order.invoice_id)
+    client = client_of_plan(order.plan_id) if order.deed is Deed.END_PLAN else client_of(order.invoice_id)
     if client is None:
-        raise _unknown()
+        raise _unknown(order)
     # The instant is part of it: a key that was forgotten after its year makes another deed, not the same one twice.
     action_id = "act_" + digest(order.practice, order.sender, order.idempotency_key, now.isoformat())
     used = used_key(
@@ -115,8 +120,8 @@ def _do(
     """One commit: the change with its fact, the deed with its reason, the key."""
     books = Books.read(store, order.practice, client)
     practice = store.get(practice_key(order.practice))
-    if books is None or books.invoice(order.invoice_id) is None:
-        raise _unknown()
+    if books is None or (books.plan(order.plan_id) if order.plan_id else books.invoice(order.invoice_id)) is None:
+        raise _unknown(order)
     assert isinstance(practice, Practice), f"no practice {order.practice}"
     draft = Draft(books, now, "staff", action_id)
     try:
@@ -134,30 +139,36 @@ def _do(
 def _without_open_attempt(
     store: Store, cards: CardGateway, books: Books, order: Order, rule: str, now: datetime
 ) -> Books:
-    """The account once nobody can pay the invoice behind staff's back."""
+    """The account once nobody can pay the invoice, or the plan's instalments, behind staff's back."""
+    changed = instalments_of(books, _plan(books, order)) if order.plan_id else (_of(books, order),)
     try:
-        return close_open_attempts(store, cards, books, (_of(books, order),), now)
+        return close_open_attempts(store, cards, books, changed, now)
     except Refused as busy:
         raise Refused(busy.code, busy.detail, rule=rule) from busy
 
 
 def _decide(draft: Draft, practice: Practice, order: Order, action_id: str) -> StaffAction:
     """Everything that the change changes, into the draft -> the deed."""
-    invoice = _of(draft.books, order)
     made: tuple[str, ...] = ()
-    match order.deed:
-        case Deed.VOID:
+    invoice = None if order.plan_id else _of(draft.books, order)
+    match order.deed, invoice:
+        case Deed.END_PLAN, _:
+            invoice = end_plan(draft, _plan(draft.books, order), practice)
+            amount, made = invoice.amount, (order.plan_id,)
+        case Deed.VOID, Invoice():
             amount = void(draft, invoice)
-        case Deed.WRITE_OFF:
+        case Deed.WRITE_OFF, Invoice():
             amount = write_off(draft, invoice)
-        case Deed.OUTSIDE_PAYMENT:
+        case Deed.OUTSIDE_PAYMENT, Invoice():
             assert order.amount is not None, "an outside payment names its amount"
             told = Outside(order.amount, order.method or PaidBy.OTHER, order.received_on)
             payment = record_outside(draft, invoice, told, practice)
             amount, made = payment.amount, (payment.attempt_id,)
-        case Deed.REFUND:
+        case Deed.REFUND, Invoice():
             refunds = refund_invoice(draft, invoice, order.amount, action_id)
             amount, made = sum(one.amount for one in refunds), tuple(one.refund_id for one in refunds)
+        case _:
+            raise AssertionError(f"{order.deed} is no change of an invoice")
     return StaffAction(
         practice=invoice.practice,
         client=invoice.client,
@@ -189,5 +200,13 @@ def _of(books: Books, order: Order) -> Invoice:
     return invoice
 
 
-def _unknown() -> Refused:
+def _plan(books: Books, order: Order) -> Plan:
+    plan = books.plan(order.plan_id)
+    assert plan is not None, f"{order.plan_id} vanished"
+    return plan
+
+
+def _unknown(order: Order) -> Refused:
+    if order.plan_id:
+        return Refused("unknown_plan", "There is no plan of this id.", status=404)
     return Refused("unknown_invoice", "There is no invoice of this id.", status=404)

@@ -1,5 +1,5 @@
-"""POST /v1/invoices/{invoice_id}/refunds, /void, /write-off, /payments and /reviews, /v1/reviews/{review_id}/decision:
-staff change an invoice, or look into it."""
+"""POST /v1/invoices/{invoice_id}/refunds, /void, /write-off, /payments and /reviews, /v1/reviews/{review_id}/decision,
+/v1/plans/{plan_id}/end: staff change an invoice, look into it, or end a plan."""
 
 from collections.abc import Mapping
 from typing import Any

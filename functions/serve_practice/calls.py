@@ -177,6 +177,7 @@ ELSEWHERE: Final[Mapping[str, tuple[str, ...]]] = {
     "/v1/invoices/{invoice_id}/payments": ("POST",),
     "/v1/invoices/{invoice_id}/refunds": ("POST",),
     "/v1/invoices/{invoice_id}/reviews": ("POST",),
+    "/v1/plans/{plan_id}/end": ("POST",),
     "/v1/reviews/{review_id}/decision": ("POST",),
 }
 """Paths that functions of their own serve; with another method they arrive here."""

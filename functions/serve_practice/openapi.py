@@ -18,7 +18,7 @@ from edges.formats.claim_json import MAX_RESULTS
 from edges.inbound.claim_result import ClaimResultIn
 from edges.inbound.door import MAX_KEY_CHARS
 from edges.inbound.fields import ID_PATTERN, ID_PATTERNS
-from edges.inbound.invoice_change import PaymentIn, RefundIn, VoidIn, WriteOffIn
+from edges.inbound.invoice_change import EndPlanIn, PaymentIn, RefundIn, VoidIn, WriteOffIn
 from edges.inbound.plan_request import PlanIn
 from edges.inbound.review import DecisionIn, ReviewIn
 from edges.inbound.upload import UploadIn
@@ -71,6 +71,11 @@ CHANGES: Final[Mapping[str, _Change]] = {
         ReviewIn,
         {200: answers.Review, 201: answers.Review},
         keyed=False,
+    ),
+    "/v1/plans/{plan_id}/end": _Change(
+        "End a payment plan: what is left of it becomes one invoice, and nothing more of it is charged (DESK-4)",
+        EndPlanIn,
+        {200: answers.EndedPlan},
     ),
     "/v1/reviews/{review_id}/decision": _Change(
         "Uphold or correct the amount; the same decision again answers the same, another one 409 (INV-7)",
@@ -223,7 +228,8 @@ def _post_upload(path: str) -> Json:
 def _post_plan(path: str) -> Json:
     summary = "Put what a client owes on a payment plan; a refusal's code names its reason (PLAN-2, PLAN-10)"
     problems = (404, 409, *BODY_PROBLEMS)
-    operation = _operation(summary, "post_plan", path, ("practice",), {201: answers.Plan}, problems)
+    operation = _operation(summary, "post_plan", path, ("practice",), {200: answers.Plan, 201: answers.Plan}, problems)
+    operation["parameters"].append(_key_parameter(required=False))
     operation["requestBody"] = {"required": True, "content": _json(_ref(PlanIn))}
     return operation
 

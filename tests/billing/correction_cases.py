@@ -65,6 +65,13 @@ def correction_cases(fact: Callable[..., Fact], desk: Callable[..., Desk]) -> li
             desk(),
             [],
         ),
+        ("a plan that nothing is left of", fact(FactKind.PLAN_ENDED, plan_id="plan_1", amount=0), desk(), []),
+        (
+            "a plan that staff ended",
+            fact(FactKind.PLAN_ENDED, invoice_id="inv_rest", amount=6250, announced=1),
+            desk(),
+            ["plan_broken"],
+        ),
         (
             "a correction's refund that Stripe refused, and the rest of it sent",
             fact(FactKind.REFUND_FAILED, **REFUSED, again=1250, credited=0),

@@ -17,6 +17,7 @@ from billing.adjusting import void, write_off
 from billing.correcting import Why, correct
 from billing.dispute import DisputeEvidence, DisputeState
 from billing.draft import Draft
+from billing.ending_plan import end_plan
 from billing.facts import Fact, FactKind
 from billing.invoice import Invoice
 from billing.issuing import Trigger, judge_again
@@ -183,6 +184,21 @@ def test_a_broken_plan() -> None:
         (Book.RECEIVABLE, rest.invoice_id): 18750,
     }
     assert rest.amount == at.balance == 18750
+
+
+def test_a_plan_that_staff_end() -> None:
+    """docs/money.md, Plan ended: one instalment issued, three never: $250.00 are left. DESK-4."""
+    at, plan_id, _ = the_plan()
+    at, first, _ = issued(at, 0)
+    (plan,) = at.plans
+    draft = Draft(at, NOW, "staff", "act_1")
+    rest = end_plan(draft, plan, PRACTICE)
+    assert booked(draft.writes()) == {
+        (Book.RECEIVABLE, first.invoice_id): -6250,
+        (Book.RECEIVABLE, plan_id): -18750,
+        (Book.RECEIVABLE, rest.invoice_id): 25000,
+    }
+    assert rest.amount == draft.books.balance == 25000
 
 
 # ------------------------------------------------------------------------------------------------------- going back

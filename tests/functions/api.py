@@ -125,7 +125,8 @@ class Api:
         if request.method == "POST" and re.fullmatch("/v1/clients/[^/]+/plans", request.path):
             return post_plan(request, store=self.store, cards=self.cards, now=self.now)
         if request.method == "POST" and re.fullmatch(
-            "/v1/invoices/[^/]+/(void|write-off|payments|refunds|reviews)|/v1/reviews/[^/]+/decision", request.path
+            "/v1/invoices/[^/]+/(void|write-off|payments|refunds|reviews)|/v1/reviews/[^/]+/decision|/v1/plans/[^/]+/end",
+            request.path,
         ):
             return serve_changes(request, store=self.store, cards=lambda: self.cards, now=self.now)
         return serve(request, store=self.store, now=self.now)

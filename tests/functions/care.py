@@ -88,7 +88,7 @@ class Care(Story):
         return reply
 
     def _served(self, request: Request) -> Response:
-        if re.fullmatch("/v1/invoices/[^/]+/[a-z-]+|/v1/reviews/[^/]+/decision", request.path):
+        if re.fullmatch("/v1/invoices/[^/]+/[a-z-]+|/v1/reviews/[^/]+/decision|/v1/plans/[^/]+/end", request.path):
             return serve_changes(request, store=self.store, cards=lambda: self.cards, now=self.now)
         return serve(request, store=self.store, now=self.now)
 

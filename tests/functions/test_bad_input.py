@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from billing.ids import invoice_id
+from billing.ids import invoice_id, plan_id
 from billing.ports import Insert, TryAgain, Write
 from billing.review import review_id
 from functions.serve_practice.calls import ELSEWHERE, ROUTES
@@ -81,6 +81,7 @@ DECISIONS: dict[str, dict[str, Any]] = {
     "rematch": {"claim_id": "KB2"},
 }
 """What staff may decide about a hold, by the last part of the address."""
+PLAN = plan_id("riverbend", "ana", 1)
 REVIEW = review_id("riverbend", "ana", INVOICE, 0)
 
 
@@ -118,6 +119,7 @@ TAKING = (
     ),
     Taking("POST", f"/v1/invoices/{INVOICE}/reviews", "practice", {"quoted_amount": 40_00, "call_reference": "R-7"}),
     *(Taking("POST", f"/v1/holds/{HOLD}/{decision}", "practice", body) for decision, body in DECISIONS.items()),
+    Taking("POST", f"/v1/plans/{PLAN}/end", "practice", {"reason": "They asked"}, headers={"idempotency-key": "end"}),
     Taking("POST", f"/v1/reviews/{REVIEW}/decision", "practice", {"decision": "uphold", "reason": "It stands"}),
 )
 SHOWING = (

@@ -24,8 +24,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from billing.ids import invoice_id
+from billing.ids import invoice_id, plan_id
 from billing.payment import Attempt, AttemptKind, AttemptState, Part
+from billing.plan import Plan, schedule
 from billing.policy import OutsidePayments, Policy
 from billing.ports import Insert, Update
 from billing.review import AskedBy, ListedReview, Review, review_id
@@ -69,6 +70,16 @@ ASKED = Review(
     "riverbend", "ana", review_id("riverbend", "ana", PAID.invoice_id, 0), 1, PAID.invoice_id, NOW, AskedBy.STAFF, 1
 )
 QUESTIONED = replace(PAID, reviews=(ASKED.review_id,))
+ON_A_PLAN = Plan(
+    "riverbend",
+    "ana",
+    plan_id("riverbend", "ana", 1),
+    1,
+    2,
+    NOW,
+    (Part(PAID.invoice_id, 62_50),),
+    schedule(62_50, 2, NOW.date()),
+)
 CHECK = EligibilityIn.model_validate(ELIGIBILITY).record(INVOICE.practice, INVOICE.client)
 SESSION = SessionIn.model_validate(TOLD | {"session_id": "told"}).record(INVOICE.practice, NOW)
 KNOWN = {
@@ -77,6 +88,7 @@ KNOWN = {
     "invoice_id": INVOICE.invoice_id,
     "practice_id": INVOICE.practice,
     "review_id": ASKED.review_id,
+    "plan_id": ON_A_PLAN.plan_id,
     "hold_id": HOLD,
 }
 """Ids that lead somewhere; others mostly lead to 404."""
@@ -90,7 +102,7 @@ def _app(environ: dict[str, Any], start_response: Callable[..., object]) -> Iter
         Update(recording),
         *map(
             Insert,
-            (ENROLLED, VISA, INVOICE, QUESTIONED, PAYMENT, ASKED, ListedReview.of(ASKED), CHECK, SESSION),
+            (ENROLLED, VISA, INVOICE, QUESTIONED, PAYMENT, ASKED, ListedReview.of(ASKED), ON_A_PLAN, CHECK, SESSION),
         ),
     )
     wait_for_a_person(api.store)

@@ -154,6 +154,7 @@ ROUTE_OF = {
     "POST /v1/claim-results": "ingest_claims",
     "POST /v1/claim-results/uploads": "ingest_claims",
     "POST /v1/clients/{client_id}/plans": "create_plan",
+    "POST /v1/plans/{plan_id}/end": "change_invoice",
     "POST /v1/invoices/{invoice_id}/void": "change_invoice",
     "POST /v1/invoices/{invoice_id}/write-off": "change_invoice",
     "POST /v1/invoices/{invoice_id}/payments": "change_invoice",

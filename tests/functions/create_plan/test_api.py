@@ -7,7 +7,8 @@ import pytest
 from billing.plan import Plan
 from billing.ports import Insert
 from tests.billing.examples import BY_HAND, ENROLLED, VISA, invoice
-from tests.functions.api import Api, assert_problem
+from tests.functions.api import Api, Reply, assert_problem
+from tests.functions.care import Racing
 
 PATH = "/v1/clients/ana/plans"
 FOUR_WEEKS = {"weeks": 4, "start_on": "2026-11-20"}
@@ -81,3 +82,55 @@ def test_a_plan_that_would_start_too_early_or_too_late_is_422(api: Api) -> None:
         reply = api.call("POST", PATH, key="practice", body={"weeks": 2, "start_on": start_on})
         assert_problem(reply, 422)
         assert reply.body["errors"][0]["loc"] == "start_on"
+
+
+# ------------------------------------------------------------------------------------------------ once per key
+
+
+def asked(api: Api, key: str, **changes: object) -> Reply:
+    return api.call("POST", PATH, key="practice", body=FOUR_WEEKS | changes, headers={"idempotency-key": key})
+
+
+def test_plan_4_the_same_request_with_the_same_key_makes_one_plan_and_shows_it_again(api: Api) -> None:
+    made, again = asked(api, "one"), asked(api, "one")
+    assert (made.status, again.status) == (201, 200)
+    assert again.body == made.body
+    assert sum(isinstance(row, Plan) for row in api.store.rows()) == 1
+
+
+def test_plan_4_another_request_with_the_same_key_is_refused_and_another_key_is_another_request(api: Api) -> None:
+    asked(api, "one")
+    other = asked(api, "one", weeks=2)
+    assert_problem(other, 409)
+    assert other.body["code"] == "idempotency_key_reused"
+    assert asked(api, "two").body["code"] == "active_plan"
+
+
+def test_plan_4_a_key_whose_request_was_refused_is_bound_to_nothing(api: Api) -> None:
+    assert asked(api, "one", start_on="2020-01-01").status == 422
+    assert asked(api, "one").status == 201
+
+
+def test_plan_4_a_key_shows_its_plan_when_that_is_over(api: Api) -> None:
+    plan = asked(api, "one").body
+    ended = api.call(
+        "POST",
+        f"/v1/plans/{plan['plan_id']}/end",
+        key="practice",
+        body={"reason": "They asked"},
+        headers={"idempotency-key": "end"},
+    )
+    assert ended.status == 200
+    again = asked(api, "one")
+    assert (again.status, again.body["plan_id"], again.body["status"]) == (200, plan["plan_id"], "ended")
+
+
+def test_plan_4_of_two_at_the_same_moment_the_second_shows_the_plan_of_the_first(api: Api) -> None:
+    racing = Racing(api.store)
+    first: list[Reply] = []
+    racing.first = lambda: first.append(asked(api, "one"))
+    other = Api()
+    other.store, other.cards = racing, api.cards
+    second = asked(other, "one")
+    assert (first[0].status, second.status) == (201, 200)
+    assert second.body == first[0].body

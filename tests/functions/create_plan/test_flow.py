@@ -184,7 +184,7 @@ def test_the_reminder_at_issue_stands_in_for_a_schedule_that_was_refused() -> No
 
 
 def create(store: MemoryStore, cards: FakeCards, weeks: int = 4) -> Books:
-    return create_plan.create(store, cards, "riverbend", "ana", weeks, TODAY, Agreement(), NOW)
+    return create_plan.create(store, cards, "riverbend", "ana", weeks, TODAY, Agreement(), NOW).books
 
 
 def test_an_open_payment_page_is_closed_before_its_invoice_moves() -> None:
