@@ -1,7 +1,8 @@
 """POST /v1/invoices: what a provider asks a client for by hand (INV-4).
 
 Asked for once: per Idempotency-Key where one is sent; without one, the same client, amount, description and session on
-one day at the practice are the same invoice.
+one day at the practice are the same invoice. One that was voided since is asked for no more: the same again without a
+key is a new one, and so is one for the session that it was for.
 """
 
 import hashlib
@@ -72,7 +73,7 @@ def ask(store: Store, wanted: Wanted, now: datetime) -> Asked:
             check_same_request(stored, used)
             return _shown(store, books, stored.answer_id, new=False)
     today = local_date(now, practice.time_zone)
-    source_id = digest(used.scope_hash, used.answer_id) if used else digest(wanted.content, today.isoformat())
+    source_id = digest(used.scope_hash, used.answer_id) if used else _of_today(books, wanted, today)
     made = invoice_id(wanted.practice, wanted.client, Source.BY_HAND, source_id)
     if books.invoice(made) is not None:
         return _shown(store, books, made, new=False)
@@ -81,10 +82,24 @@ def ask(store: Store, wanted: Wanted, now: datetime) -> Asked:
     return _shown(store, Books.expect(store, wanted.practice, wanted.client), made, new=True)
 
 
+def _of_today(books: Books, wanted: Wanted, today: date) -> str:
+    """What names this invoice among those of the day: the first that is not void, or not there."""
+    source_id, again = digest(wanted.content, today.isoformat()), 0
+    while _is_void(books, invoice_id(wanted.practice, wanted.client, Source.BY_HAND, source_id)):
+        again += 1
+        source_id = digest(wanted.content, today.isoformat(), str(again))
+    return source_id
+
+
+def _is_void(books: Books, known: str) -> bool:
+    found = books.invoice(known)
+    return found is not None and found.void
+
+
 def _decide(
     store: Store, wanted: Wanted, source_id: str, books: Books, practice: Practice, today: date, now: datetime
 ) -> tuple[Write, ...]:
-    session, billed = _session(store, wanted)
+    session, billed = _session(store, wanted, books)
     on = session.day(practice.time_zone) if session else today
     new = NewInvoice(
         client=wanted.client,
@@ -104,7 +119,7 @@ def _decide(
     return writes
 
 
-def _session(store: Store, wanted: Wanted) -> tuple[Session | None, BilledSession | None]:
+def _session(store: Store, wanted: Wanted, books: Books) -> tuple[Session | None, BilledSession | None]:
     """The session it is for, where it is for one and that was told, and what bills it so far: nothing."""
     if not wanted.session_id:
         return None, None
@@ -113,7 +128,7 @@ def _session(store: Store, wanted: Wanted) -> tuple[Session | None, BilledSessio
     )
     if isinstance(session, Session) and session.client != wanted.client:
         raise Refused("session_of_another", f"Session {wanted.session_id} is another client's.")
-    if isinstance(billed, BilledSession) and (billed.invoice_id or billed.claim_id):
+    if isinstance(billed, BilledSession) and (billed.claim_id or _asks(books, billed)):
         by = f"invoice {billed.invoice_id}" if billed.invoice_id else f"claim {billed.claim_id}"
         raise Refused(
             "session_billed",
@@ -124,6 +139,11 @@ def _session(store: Store, wanted: Wanted) -> tuple[Session | None, BilledSessio
         session if isinstance(session, Session) else None,
         billed if isinstance(billed, BilledSession) else None,
     )
+
+
+def _asks(books: Books, billed: BilledSession) -> bool:
+    """Whether the invoice of the session asks for it still."""
+    return bool(billed.invoice_id) and not _is_void(books, billed.invoice_id)
 
 
 def _used(wanted: Wanted, now: datetime) -> UsedIdempotencyKey | None:

@@ -142,7 +142,7 @@ ANY = [
     ("POST", "/v1/claim-results/uploads", "claims"),  # needs no body
 ]
 
-UNKNOWN = ("no_balance", "unknown_invoice", "unknown_review", "unknown_hold")
+UNKNOWN = ("no_balance", "unknown_invoice", "unknown_review", "unknown_hold", "unknown_plan")
 """Refusals of good bodies by a practice that has nothing yet."""
 
 takes_a_body = pytest.mark.parametrize("call", TAKING, ids=str)

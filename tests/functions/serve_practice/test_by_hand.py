@@ -98,3 +98,37 @@ def test_inv_8_an_invoice_by_hand_ages_and_is_reminded_of_like_any_other() -> No
     care.until(NOW + timedelta(days=61))
     assert care.mails.count("reminder") == 6
     assert care.invoice.past_due
+
+
+# ------------------------------------------------------------------------------------------------ after a void
+
+
+def void(care: Care, invoice_id: str) -> None:
+    reply = care.call("POST", f"/v1/invoices/{invoice_id}/void", {"reason": "A mistake"}, idempotency_key=invoice_id)
+    assert (reply.status, reply.body["status"]) == (200, "void")
+
+
+def test_desk_3_the_same_invoice_can_be_asked_for_again_when_it_was_voided() -> None:
+    """INV-4: whoever voids by mistake is not answered with the void one."""
+    care = Care(BY_HAND)
+    first = ask(care)
+    void(care, first.body["invoice_id"])
+    second, again = ask(care), ask(care)
+    assert (second.status, again.status, again.body) == (201, 200, second.body)
+    void(care, second.body["invoice_id"])
+    third = ask(care)
+    assert (third.status, third.body["status"], care.account["balance"]) == (201, "open", 75_00)
+    assert len({one.body["invoice_id"] for one in (first, second, third)}) == 3
+
+
+def test_desk_3_a_session_whose_invoice_was_voided_can_be_billed_by_hand_once() -> None:
+    """INV-4"""
+    care = Care(BY_HAND)
+    care.tell(session())
+    assert ask(care, session_id="s1").body["code"] == "session_billed"
+    void(care, care.invoice.invoice_id)
+    made = ask(care, session_id="s1")
+    assert made.status == 201
+    assert care.call("GET", "/v1/sessions/s1").body["invoice_id"] == made.body["invoice_id"]
+    assert ask(care, session_id="s1", amount=80_00).body["code"] == "session_billed"
+    assert care.account["balance"] == 75_00
