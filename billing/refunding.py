@@ -147,11 +147,18 @@ def _about(refund: Refund) -> dict[str, str | int]:
 # ---------------------------------------------------------------------------------------------------- settling
 
 
-def settle_refund(
-    draft: Draft, refund: Refund, evidence: RefundEvidence, practice: Practice, *, refused: bool = False
-) -> None:
-    """What this evidence about this refund changes; nothing where nothing new was learned. `refused`: Stripe would not
-    send it, and all that it knows to have gone back of the payment is booked: what it still has goes back instead."""
+def settle_refund(draft: Draft, refund: Refund, evidence: RefundEvidence, practice: Practice) -> None:
+    """What this evidence about this refund changes; nothing where nothing new was learned."""
+    _settle(draft, refund, evidence, practice, refused=False)
+
+
+def settle_refused(draft: Draft, refund: Refund, evidence: RefundEvidence, practice: Practice) -> None:
+    """Stripe would not send this refund, and all that it knows to have gone back of the payment is booked: what it
+    still has goes back instead."""
+    _settle(draft, refund, evidence, practice, refused=True)
+
+
+def _settle(draft: Draft, refund: Refund, evidence: RefundEvidence, practice: Practice, *, refused: bool) -> None:
     if REFUND_RANK[evidence.state] <= REFUND_RANK[refund.state]:
         _look_again(draft, refund)
         return

@@ -17,7 +17,7 @@ from billing.payment import NEVER_REACHED_AFTER, SEND_WITHIN
 from billing.policy import Practice
 from billing.ports import CardGateway, Store
 from billing.refund import Refund, RefundEvidence, RefundState
-from billing.refunding import settle_refund
+from billing.refunding import settle_refund, settle_refused
 from functions.settle_payment.flow import settle_what_went_back
 
 
@@ -77,7 +77,7 @@ def _refused(
     if refund.state is not seen.state:
         return
     draft = Draft(books, now, "stripe", refund.refund_id)
-    settle_refund(draft, refund, evidence, practice, refused=True)
+    settle_refused(draft, refund, evidence, practice)
     writes = draft.writes()
     if writes:
         store.commit(*writes)

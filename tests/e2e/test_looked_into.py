@@ -41,7 +41,7 @@ def test_inv_7_a_client_whose_plan_told_another_amount_pays_that_after_staff_ask
     kindbill.settle()
     assert client.account()["reviews"] == [decided.json()]
     assert kindbill.get(f"/v1/reviews/{review['review_id']}", "practice") == decided.json()
-    assert decided.json() in kindbill.get("/v1/reviews?status=decided", "practice")["reviews"]
+    assert decided.json() in kindbill.get("/v1/reviews", "practice", status="decided")["reviews"]
     assert review["review_id"] not in str(kindbill.get("/v1/reviews", "practice"))
     notice = client.mails("charge_notice")[-1]
     assert "$40.00" in notice["subject"]

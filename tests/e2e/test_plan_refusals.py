@@ -67,3 +67,30 @@ def test_with_terms_that_are_not_offered(kindbill: Kindbill, weeks: int, in_days
 def test_for_somebody_unknown(kindbill: Kindbill) -> None:
     body = {"weeks": 4, "start_on": kindbill.now().date().isoformat()}
     assert kindbill.call("POST", "/v1/clients/nobody/plans", "practice", json=body).status_code == 404
+
+
+def test_desk_4_staff_end_a_plan_and_what_is_left_is_one_bill_that_is_not_charged_by_itself(kindbill: Kindbill) -> None:
+    """Asked for twice with one key, it is made once and ended once."""
+    client = kindbill.new_client("relieved")
+    client.save_card()
+    client.owes(250_00)
+    today = kindbill.now().astimezone(ZONE).date()
+    terms = {"weeks": 4, "start_on": today.isoformat()}
+    at = f"/v1/clients/{client.client_id}/plans"
+    keyed = {"headers": {"idempotency-key": f"plan of {client.client_id}"}}
+    made, again = (kindbill.call("POST", at, "practice", json=terms, **keyed) for _ in range(2))
+    assert (made.status_code, again.status_code, again.json()["plan_id"]) == (201, 200, made.json()["plan_id"])
+    kindbill.forward("24h")
+    assert client.taken() == [62_50]
+
+    path = f"/v1/plans/{made.json()['plan_id']}/end"
+    ended, repeated = (
+        kindbill.call("POST", path, "practice", json={"reason": "They pay the rest at once"}, **keyed) for _ in range(2)
+    )
+    assert (ended.status_code, repeated.status_code) == (200, 200), ended.text
+    assert (ended.json()["status"], ended.json()["invoice"]["open_amount"]) == ("ended", 187_50)
+    assert (client.account()["balance"], client.account()["upcoming_charges"]) == (187_50, [])
+    kindbill.settle()
+    assert "Your payment plan has ended: $187.50 is due" in client.mail("plan_broken")["subject"]
+    kindbill.forward("8d")
+    assert client.taken() == [62_50]
