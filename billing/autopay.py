@@ -107,10 +107,13 @@ def charge_moment(invoice: Invoice, practice: Practice, accepted_at: datetime) -
     return whole_minute(max(chosen, earliest))
 
 
-def announced_moment(books: Books, invoice: Invoice, practice: Practice, accepted_at: datetime) -> datetime:
-    """`charge_moment`, or later, where the card networks ask for a longer notice (LAW-6)."""
+def announced_moment(
+    books: Books, invoice: Invoice, practice: Practice, accepted_at: datetime, along: Cents = 0
+) -> datetime:
+    """`charge_moment`, or later, where the card networks ask for a longer notice (LAW-6). `along`: what the charge
+    takes along, in cents."""
     moment = charge_moment(invoice, practice, accepted_at)
-    if why_long(books, invoice.open_amount, moment, practice.time_zone) is None:
+    if why_long(books, invoice.open_amount + along, moment, practice.time_zone) is None:
         return moment
     return max(moment, long_notice_ends(accepted_at, practice.time_zone))
 
@@ -182,15 +185,18 @@ def why_not(books: Books, invoice: Invoice, practice: Practice, now: datetime) -
 
 def taken_back(books: Books, invoice: Invoice, attempt: Attempt) -> bool:
     """Whether what a charge under way relied on is gone: autopay is off, or was turned off since and is on again
-    (LAW-7, AUTO-1); the notice came back (AUTO-3); less is owed by now (INV-3); or somebody looks into the invoice
-    (INV-7, PAY-13). What was begun is then not sent any more, and nothing is tried again."""
+    (LAW-7, AUTO-1); the notice came back (AUTO-3); less is owed by now of what it pays (INV-3); or somebody looks into
+    the invoice, or into what it takes along (INV-7, PAY-13). What was begun is then not sent any more, and nothing is
+    tried again."""
     off_at = books.account.turned_off_at
     said_no = not books.account.autopay or (off_at is not None and attempt.started_at <= off_at)
     plan = books.plan(invoice.plan_id)
     noticed_at = (plan.notice_at if plan else None) or invoice.notice_at
-    if attempt.amount > invoice.open_amount:
-        return True
-    return said_no or invoice.in_review or invoice.charged_by_click_only or noticed_at is None
+    for part in attempt.parts:
+        paid = invoice if part.invoice_id == invoice.invoice_id else books.invoice(part.invoice_id)
+        if paid is None or part.amount > paid.open_amount or paid.in_review or paid.charged_by_click_only:
+            return True
+    return said_no or noticed_at is None
 
 
 PASSES_BY_ITSELF = {NoCharge.NOTICE_TOO_YOUNG: timedelta(hours=1), NoCharge.CARD_NETWORK_LIMIT: timedelta(days=1)}

@@ -166,6 +166,7 @@ class _Change:
     to_credit: Cents = 0
     announced: bool = False
     plan_over: bool = False
+    outgrown: bool = False
     issued: Invoice | None = None
     review: dict[str, str | int] = field(default_factory=dict)
 
@@ -186,6 +187,7 @@ class _Change:
             first_tried_at=None,
         )
         self.announced = self.announced or newest.charge_at is not None
+        self.outgrown = newest.is_small and not grown.is_small
         draft.change(back_to_reminders(grown, self.practice, draft.now))
         self.entries[newest.invoice_id] = list(invoice_issued(newest.invoice_id, more))
 
@@ -248,7 +250,7 @@ class _Change:
         )
         if not changed.open_amount:
             changed = asked_for_no_more(changed)
-        elif changed.open_amount < STRIPE_MINIMUM:
+        elif changed.is_small:
             changed = back_to_reminders(changed, self.practice, self.draft.now)
         self.draft.change(changed)
         self._count_as_returned(known, already_back)
@@ -387,6 +389,8 @@ class _Change:
             "plan_over": int(self.plan_over),
             **self.review,
         }
+        if self.outgrown:
+            about["outgrown"] = 1
         about["credited"] = self.to_credit + returned - int(about["returned"])
         for number, invoice in enumerate(changed):
             data: dict[str, str | int] = {"invoice_id": invoice.invoice_id, "amount": invoice.open_amount}

@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 
 from billing.ids import invoice_id
 from billing.invoice import Invoice, Source
-from billing.money import STRIPE_MINIMUM, Cents
+from billing.money import Cents
 from billing.period import local_date, local_instant, morning
 from billing.policy import Practice
 
@@ -61,6 +61,6 @@ def back_to_reminders(invoice: Invoice, practice: Practice, now: datetime) -> In
     One too small to be paid alone has none: it waits for the client's next bill (INV-11). Does not raise the version:
     the caller folds it into its own change.
     """
-    payable_alone = invoice.open_amount >= STRIPE_MINIMUM
-    remind_at = next_reminder(invoice.issued_at, practice, now) if payable_alone else None
+    asked_for = invoice.open_amount > 0 and not invoice.is_small
+    remind_at = next_reminder(invoice.issued_at, practice, now) if asked_for else None
     return replace(invoice, charge_at=None, remind_at=remind_at)

@@ -16,7 +16,10 @@ from typing import ClassVar
 
 from billing.facts import WakeKind
 from billing.ids import Key, invoice_key
-from billing.money import Cents
+from billing.money import STRIPE_MINIMUM, Cents
+
+SMALL_WAITS = timedelta(days=60)
+"""How long an amount that no card can pay alone waits for a charge that takes it along (INV-11)."""
 
 
 class Source(StrEnum):
@@ -131,6 +134,16 @@ class Invoice:
         return self.open_amount > 0 and not self.in_review and not self.disputed
 
     @property
+    def is_small(self) -> bool:
+        """Something is open, and too little for a card to pay it alone (INV-11)."""
+        return 0 < self.open_amount < STRIPE_MINIMUM
+
+    @property
+    def let_go_at(self) -> datetime:
+        """When a small amount is asked for no more."""
+        return self.issued_at + SMALL_WAITS
+
+    @property
     def charged_by_click_only(self) -> bool:
         """The client's bank is deciding about a payment of it, or took one back: nothing is charged by itself any more
         (PAY-13)."""
@@ -161,15 +174,17 @@ class Invoice:
     @property
     def due(self) -> str | None:
         """The earliest next wake. A review pauses charge, reminders and ageing (INV-7); an announced charge takes the
-        place of reminders (INV-9); while a payment page is open only the charge wakes, and closes that page first."""
+        place of reminders (INV-9); while a payment page is open only the charge wakes, and closes that page first. A
+        small amount is neither reminded of nor past due: it wakes to be let go (INV-11)."""
         if not self.payable:
             return None
+        reminded_at, ages_at = (None, self.let_go_at) if self.is_small else (self.remind_at, self.past_due_at)
         wakes = [
             (at, kind)
             for at, kind in (
                 (self.charge_at, WakeKind.CHARGE),
-                (None if self.charge_at or self.open_attempt else self.remind_at, WakeKind.REMIND),
-                (None if self.open_attempt else self.past_due_at, WakeKind.PAST_DUE),
+                (None if self.charge_at or self.open_attempt else reminded_at, WakeKind.REMIND),
+                (None if self.open_attempt else ages_at, WakeKind.PAST_DUE),
             )
             if at is not None
         ]

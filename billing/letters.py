@@ -31,7 +31,7 @@ from billing.letters_of_changes import (
 )
 from billing.letters_of_corrections import change_in_words, changed, credit_used
 from billing.letters_of_reviews import review_decided, review_over, review_requested
-from billing.money import STRIPE_MINIMUM, Cents
+from billing.money import Cents
 from billing.network_notice import long_notice_in_words, why_long
 from billing.notice import Letter, LetterItem, NoticeKind
 from billing.payment import Attempt, AttemptKind, Part
@@ -39,6 +39,7 @@ from billing.period import local_date, whole_minute
 from billing.plan import CHARGE_AFTER_ISSUE, Plan, issue_instant, paid_off
 from billing.policy import Practice
 from billing.ports import Write
+from billing.small_amounts import free_to_go_along, taken_by
 from billing.where_it_went import WhereItWent, where_it_went
 
 
@@ -121,8 +122,8 @@ def _invoice_letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[Written]
     if fact.kind == FactKind.INVOICE_JOINED_AUTOPAY and invoice.charge_at is not None:
         return ()
     amount, card = invoice.open_amount, desk.books.default_card
-    if amount < STRIPE_MINIMUM:
-        return ()  # nobody can pay it alone: it is part of the next bill's mail and page (INV-11)
+    if invoice.is_small:
+        return ()  # nobody can pay it alone: it goes along with the next charge, or page (INV-11)
     shown = card.shown if card else ""
     chosen = announcement(desk.books, invoice, desk.practice)
     enrolled_at = desk.books.account.enrolled_at
@@ -131,12 +132,10 @@ def _invoice_letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[Written]
         chosen = Announcement.NONE  # this message is late: the bill was open before autopay, and joins only if ticked
     if resumed and not fact.data["announce"]:
         chosen = Announcement.NONE
+    along: tuple[str, ...] = ()
     match chosen:
         case Announcement.CHARGE:
-            moment = announced_moment(desk.books, invoice, desk.practice, now)
-            long = why_long(desk.books, amount, moment, desk.practice.time_zone)
-            longer = long_notice_in_words(desk.books, long, desk.practice.name)
-            letter = desk.to_client(NoticeKind.CHARGE_NOTICE, amount=amount, card=shown, moment=moment, reason=longer)
+            letter, along = _charge_notice(desk, invoice, now)
         case Announcement.APPROVAL:
             cap = cap_of(desk.books, desk.practice)
             letter = desk.to_client(NoticeKind.APPROVAL_REQUEST, amount=amount, card=shown, cap=cap)
@@ -150,7 +149,25 @@ def _invoice_letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[Written]
     if fact.kind == FactKind.INVOICE_ISSUED and "before" in fact.data:
         letter = replace(letter, change=f"{change_in_words(fact)} This second bill asks for the difference only.")
     told = replace(letter, basis=basis_of(invoice), total=invoice.total, went=_in_totals(desk, invoice.total))
-    return [(told, (invoice.invoice_id,))]
+    return [(told, (invoice.invoice_id, *along))]
+
+
+def _charge_notice(desk: Desk, invoice: Invoice, now: datetime) -> tuple[Letter, tuple[str, ...]]:
+    """The notice of a charge, and the invoices of the small amounts that it takes along (INV-11)."""
+    books, practice, card = desk.books, desk.practice, desk.books.default_card
+    small = free_to_go_along(books, invoice, practice, announced_moment(books, invoice, practice, now))
+    along = sum(one.open_amount for one in small)
+    amount, moment = invoice.open_amount + along, announced_moment(books, invoice, practice, now, along)
+    longer = long_notice_in_words(books, why_long(books, amount, moment, practice.time_zone), practice.name)
+    letter = desk.to_client(
+        NoticeKind.CHARGE_NOTICE,
+        amount=amount,
+        along=along,
+        card=card.shown if card else "",
+        moment=moment,
+        reason=longer,
+    )
+    return letter, tuple(one.invoice_id for one in small)
 
 
 def _in_totals(desk: Desk, amount: Cents) -> WhereItWent | None:
@@ -170,7 +187,8 @@ def _correction_letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[Writt
     invoice_id = str(fact.data["invoice_id"])
     invoice = desk.books.invoice(invoice_id)
     told = invoice_id in desk.told
-    if invoice is not None and fact.data["announced"] and invoice.charge_at is None:
+    may_be_announced = fact.data["announced"] or "outgrown" in fact.data  # it was too small to be announced (INV-11)
+    if invoice is not None and may_be_announced and invoice.charge_at is None:
         letters = [
             (replace(letter, change=change_in_words(fact)) if told else letter, ids)
             for letter, ids in _invoice_letters(fact, desk, now)
@@ -380,7 +398,8 @@ def reminder(desk: Desk, now: datetime) -> Outgoing | None:
 def remindable(books: Books) -> tuple[Invoice, ...]:
     """What a reminder covers: unpaid, no charge announced or on its way, not in review. What moved to a plan has
     nothing open; an instalment whose retries all failed is reminded of like any invoice (AUTO-8)."""
-    return tuple(i for i in books.invoices if i.payable and i.charge_at is None and not i.open_attempt)
+    free = (i for i in books.invoices if i.payable and i.charge_at is None and not i.open_attempt)
+    return tuple(i for i in free if not i.is_small or taken_by(books, i) is None)
 
 
 def accepted(outgoing: Outgoing, books: Books, practice: Practice, now: datetime) -> tuple[Write, ...]:
@@ -389,8 +408,7 @@ def accepted(outgoing: Outgoing, books: Books, practice: Practice, now: datetime
     draft = Draft(books, now, "system", outgoing.notice_id)
     match outgoing.letter.kind:
         case NoticeKind.CHARGE_NOTICE:
-            for invoice in _still(books, outgoing):
-                _announce(draft, invoice, outgoing.notice_id, practice)
+            _announce(draft, outgoing, practice)
         case NoticeKind.INSTALMENT:
             for invoice in _still(books, outgoing):
                 draft.change(replace(invoice, notice_id=outgoing.notice_id, notice_at=now))
@@ -414,17 +432,19 @@ def _still(books: Books, outgoing: Outgoing) -> tuple[Invoice, ...]:
     return tuple(i for i in found if i is not None and i.payable and not i.open_attempt)
 
 
-def _announce(draft: Draft, invoice: Invoice, notice_id: str, practice: Practice) -> None:
+def _announce(draft: Draft, outgoing: Outgoing, practice: Practice) -> None:
     """The clock of the announced charge starts at the accepted notice. Whether it still may happen is decided, on the
-    account as it is then, when it is due."""
-    if announcement(draft.books, invoice, practice) is not Announcement.CHARGE:
+    account as it is then, when it is due. What it takes along is what the notice said, or less (INV-11)."""
+    first, *others = outgoing.invoice_ids
+    invoice = next((i for i in _still(draft.books, outgoing) if i.invoice_id == first), None)
+    if invoice is None or announcement(draft.books, invoice, practice) is not Announcement.CHARGE:
         return
-    draft.change(
-        replace(
-            invoice,
-            notice_id=notice_id,
-            notice_at=draft.now,
-            card_id=draft.books.account.default_card,
-            charge_at=announced_moment(draft.books, invoice, practice, draft.now),
-        )
-    )
+    free = free_to_go_along(draft.books, invoice, practice, draft.now)
+    small = [one for one in free if one.invoice_id in others]
+    if sum(one.open_amount for one in (invoice, *small)) > outgoing.letter.amount:
+        small = []
+    along = sum(one.open_amount for one in small)
+    moment = announced_moment(draft.books, invoice, practice, draft.now, along)
+    card = draft.books.account.default_card
+    for one in (replace(invoice, charge_at=moment), *small):
+        draft.change(replace(one, notice_id=outgoing.notice_id, notice_at=draft.now, card_id=card))

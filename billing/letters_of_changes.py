@@ -11,13 +11,14 @@ from billing.money import dollars
 from billing.notice import NoticeKind
 from billing.payment import Attempt
 from billing.refund import RefundCause
+from billing.small_amounts import TOO_SMALL
 
 
 def no_longer_owed(fact: Fact, desk: Desk) -> Iterable[Written]:
     """The client hears it only of what they were once told to pay, or know that it is looked into (DESK-3, INV-7). Why
-    is staff's own note, told to nobody."""
+    is staff's own note, told to nobody. That a few cents are let go by themselves is no news (INV-11)."""
     amount, invoice_id, checked = int(fact.data["amount"]), str(fact.data["invoice_id"]), review_over(fact)
-    if not amount or (invoice_id not in desk.told and not checked):
+    if not amount or fact.data.get("reason") == TOO_SMALL or (invoice_id not in desk.told and not checked):
         return ()
     voided = fact.kind == FactKind.INVOICE_VOIDED
     letter = desk.to_client(

@@ -55,7 +55,8 @@ class LetterItem:
 class Letter:
     """Everything a mail says, before it is written in words. Which fields a kind uses is in its template.
 
-    `amount`: the figure the mail is about · `moment`: when money moves (or did) · `card`: "Visa ending 4242" ·
+    `amount`: the figure the mail is about · `along`: of it, small amounts from before (INV-11) · `moment`: when money
+    moves (or did) · `card`: "Visa ending 4242" ·
     `reason`, `what_to_do`: plain sentences · `retry_at`: next try of a failed charge · `cap`: limit per charge ·
     `consent_text`: the text agreed to · `announced`: a charge was announced that changes, or does not happen ·
     `recorded`, `received_on`: the practice took the money itself, that day · `left`: what of the paid bills is open ·
@@ -76,6 +77,7 @@ class Letter:
     practice_phone: str
     time_zone: str
     amount: Cents = 0
+    along: Cents = 0
     card: str = ""
     moment: datetime | None = None
     retry_at: datetime | None = None

@@ -37,9 +37,14 @@ from billing.refunding import return_excess
 # ---------------------------------------------------------------------------------------------------- starting
 
 
-def start_charge(books: Books, invoice: Invoice, card: Card, now: datetime) -> tuple[Attempt, tuple[Write, ...]]:
+def start_charge(
+    books: Books, invoice: Invoice, card: Card, now: datetime, along: tuple[Invoice, ...] = ()
+) -> tuple[Attempt, tuple[Write, ...]]:
     """The attempt of an announced charge, with the whole request, and the commit that puts it on disk before Stripe
-    hears of it. The account row is relied on: consent, cap and card are those the decision saw (invariant 3)."""
+    hears of it. The account row is relied on: consent, cap and card are those the decision saw (invariant 3).
+
+    `along`: small amounts that were announced with it (INV-11).
+    """
     assert not invoice.open_attempt, f"{invoice.invoice_id}: attempt {invoice.open_attempt} must be closed first"
     attempt = Attempt(
         practice=invoice.practice,
@@ -47,7 +52,7 @@ def start_charge(books: Books, invoice: Invoice, card: Card, now: datetime) -> t
         number=books.next_attempt_number,
         version=1,
         channel=AttemptKind.AUTOPAY,
-        parts=(Part(invoice.invoice_id, invoice.open_amount),),
+        parts=tuple(Part(one.invoice_id, one.open_amount) for one in (invoice, *along)),
         customer=books.account.stripe_customer,
         payment_method=card.payment_method,
         card_id=card.card_id,
@@ -69,6 +74,8 @@ def start_charge(books: Books, invoice: Invoice, card: Card, now: datetime) -> t
             first_tried_at=None if changed_card else invoice.first_tried_at,
         )
     )
+    for small in along:
+        draft.change(replace(small, open_attempt=attempt.number))
     draft.rely_on(books.account)
     return attempt, draft.writes()
 
@@ -190,7 +197,9 @@ def _failed(draft: Draft, attempt: Attempt, evidence: Evidence, practice: Practi
         if invoice is None or invoice.open_attempt != attempt.number:
             continue
         released = replace(invoice, open_attempt=0)
-        if autopay and released.payable and taken_back(draft.books, released, attempt):
+        if autopay and part is not attempt.parts[0]:
+            pass  # a small amount has no tries of its own: it goes along with the next one (INV-11)
+        elif autopay and released.payable and taken_back(draft.books, released, attempt):
             # While the charge was under way: no other try is announced, and none counts as the last.
             released = back_to_reminders(released, practice, draft.now)
             data["invoice_id"] = invoice.invoice_id

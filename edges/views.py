@@ -18,6 +18,7 @@ from billing.period import morning
 from billing.plan import CHARGE_AFTER_ISSUE, InstalmentStatus, Plan, PlanStatus
 from billing.policy import Practice, Provider
 from billing.refund import Refund
+from billing.small_amounts import tied_to
 from edges.desk_views import reviews
 from edges.instants import instant
 
@@ -172,15 +173,16 @@ def _reason(reason: Reason) -> "answers.Reason":
 
 def _upcoming_charges(books: Books, time_zone: str) -> "list[answers.UpcomingCharge]":
     """Announced charges and instalments to come, the next first. Charges of one moment are one charge (AUTO-10)."""
-    charges = [*_announced_charges(books.invoices), *_planned_charges(books.plans, time_zone)]
+    charges = [*_announced_charges(books), *_planned_charges(books.plans, time_zone)]
     return [charge for _, charge in sorted(charges, key=lambda pair: pair[0])]
 
 
-def _announced_charges(invoices: Iterable[Invoice]) -> "Iterator[tuple[datetime, answers.UpcomingCharge]]":
+def _announced_charges(books: Books) -> "Iterator[tuple[datetime, answers.UpcomingCharge]]":
     together: dict[tuple[datetime, bool], list[Invoice]] = {}
-    for one in invoices:
+    for one in books.invoices:
         if one.charge_at is not None and one.status is Status.SCHEDULED:
-            together.setdefault((one.charge_at, one.source is Source.PLAN), []).append(one)
+            taken = together.setdefault((one.charge_at, one.source is Source.PLAN), [])
+            taken += (one, *tied_to(books, one))
     for (at, of_a_plan), charged in together.items():
         yield (
             at,

@@ -19,6 +19,7 @@ from billing.payment import SEND_WITHIN, Attempt, AttemptKind, AttemptState
 from billing.policy import Practice
 from billing.ports import CardGateway, Refused, Store, TryAgain, Update
 from billing.settling import settle, start_charge
+from billing.small_amounts import go_along
 from functions.settle_payment.close import close_open_attempts
 
 PARKED_FOR = timedelta(minutes=5)
@@ -79,7 +80,7 @@ def _charge(
         return
     card = books.default_card
     assert card is not None, "why_not lets no charge pass without a card"
-    attempt, writes = start_charge(books, invoice, card, now)
+    attempt, writes = start_charge(books, invoice, card, now, go_along(books, invoice, practice))
     store.commit(*writes)
     _send(store, cards, practice, Books.expect(store, attempt.practice, attempt.client), attempt, now)
 

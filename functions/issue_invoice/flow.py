@@ -4,7 +4,8 @@ ClaimResultReceived -> judge its claim            ClaimSubmitted -> judge what w
                                                                      with a second payer on file, ask for nothing yet
 SessionCompleted    -> bill it, or estimate it (sessions.py)
 DisputeClosed       -> what waited for the bank takes effect
-pending (wake)      -> hold what waited 45 days    past_due (wake) -> the payment window has ended
+pending (wake)      -> hold what waited 45 days    past_due (wake) -> the payment window has ended,
+                                                  or nothing took a small amount along
 """
 
 from datetime import datetime
@@ -18,6 +19,7 @@ from billing.invoice import Invoice
 from billing.issuing import Trigger, age, judge_again
 from billing.ports import Store, Write
 from billing.session import Session
+from billing.small_amounts import let_go
 from functions.issue_invoice import sessions
 
 
@@ -46,7 +48,10 @@ def run(message: Message, *, store: Store, now: datetime) -> None:
             file = ClaimFile.read(store, state.practice, state.claim_id)
             writes = judge_again(file, Trigger("system", state.claim_id, waited=True), now)
         case WakeKind.PAST_DUE, Invoice() as invoice:
-            writes = age(invoice, now)
+            if invoice.is_small:
+                writes = let_go(Books.expect(store, invoice.practice, invoice.client), invoice, now)
+            else:
+                writes = age(invoice, now)
         case _, row:
             raise AssertionError(f"{message.kind} names {message.key}, where there is {type(row).__name__}")
     if writes:

@@ -22,6 +22,7 @@ from billing.planning import MOST_INVOICES
 from billing.policy import Overpayment, Practice
 from billing.refund import RefundState
 from billing.review import ReviewStatus
+from billing.small_amounts import taken_by, tied_to
 from billing.where_it_went import WhereItWent, services_of, where_it_went
 
 PAYMENTS_SHOWN: Final = 5
@@ -62,10 +63,11 @@ class Service:
 
 @dataclass(frozen=True)
 class Charge:
-    """An announced charge: which card, and when."""
+    """An announced charge: which card, when, and what of before it takes along, in cents (INV-11)."""
 
     card: str
     at: datetime
+    along: Cents
 
 
 @dataclass(frozen=True)
@@ -261,7 +263,6 @@ def _being_charged(invoice: Invoice, books: Books) -> bool:
 def _bill(invoice: Invoice, books: Books, lines: Sequence[ExplainedLine], providers: Mapping[str, str]) -> Bill:
     charging = _being_charged(invoice, books)
     went = where_it_went(lines) if lines else None
-    card = books.card(invoice.card_id)
     mark, waits = "Balance due", ""
     if charging:
         mark, waits = "Payment in progress", "A payment for this is on its way. You do not need to do anything."
@@ -269,8 +270,8 @@ def _bill(invoice: Invoice, books: Books, lines: Sequence[ExplainedLine], provid
         mark, waits = "Being checked", "Your bank is looking into a payment of this bill. Nothing is charged meanwhile."
     elif invoice.in_review:
         mark, waits = "Being checked", _LOOKED_INTO[any(one.is_open for one in books.reviews_of(invoice.invoice_id))]
-    elif invoice.open_amount < STRIPE_MINIMUM:
-        waits = "This is below the smallest amount a card can pay. It waits for your next bill."
+    elif invoice.is_small:
+        waits = _TOO_SMALL[taken_by(books, invoice) is not None]
     announced = invoice.charge_at is not None and not charging and not invoice.in_review
     return Bill(
         invoice_id=invoice.invoice_id,
@@ -284,9 +285,7 @@ def _bill(invoice: Invoice, books: Books, lines: Sequence[ExplainedLine], provid
         waits=waits,
         note="" if waits else _note(invoice, books),
         questionable=not waits and questionable(invoice, books),
-        charge=Charge(card.shown if card else "your card", invoice.charge_at)
-        if announced and invoice.charge_at
-        else None,
+        charge=_charge(invoice, books) if announced else None,
         went=went,
         services=tuple(
             Service(line.procedure, line.service_date, where_it_went([line])) for line in services_of(lines)
@@ -295,11 +294,26 @@ def _bill(invoice: Invoice, books: Books, lines: Sequence[ExplainedLine], provid
     )
 
 
+def _charge(invoice: Invoice, books: Books) -> Charge:
+    assert invoice.charge_at is not None, f"no charge of {invoice.invoice_id} is announced"
+    card = books.card(invoice.card_id)
+    along = sum(one.open_amount for one in tied_to(books, invoice))
+    return Charge(card.shown if card else "your card", invoice.charge_at, along)
+
+
 _LOOKED_INTO: Final[Mapping[bool, str]] = {
     True: "You asked us to check this amount. Nothing is charged meanwhile, and we will email you when it is decided.",
     False: "We are looking into this bill. Nothing is charged meanwhile.",
 }
 """Whether the client asked for it -> what is said while somebody looks into a bill (INV-7)."""
+
+
+_TOO_SMALL: Final[Mapping[bool, str]] = {
+    True: "This is below the smallest amount a card can pay. It goes along with your next automatic payment.",
+    False: "This is below the smallest amount a card can pay. It waits for your next bill. If none comes within 60 "
+    "days, it is dropped: you need to do nothing.",
+}
+"""Whether a charge that was announced takes it along -> what is said of a small amount (INV-11)."""
 
 
 def questionable(invoice: Invoice, books: Books) -> bool:

@@ -42,6 +42,18 @@ def correction_cases(fact: Callable[..., Fact], desk: Callable[..., Desk]) -> li
             ["invoice_changed"],
         ),
         (
+            "corrected up from what was too small to be announced",
+            corrected(30, 6250, outgrown=1),
+            desk(invoice(30, corrected=6220)),
+            ["charge_notice"],
+        ),
+        (
+            "corrected up from what was too small, by hand",
+            corrected(30, 6250, outgrown=1),
+            desk(invoice(30, corrected=6220), account=BY_HAND),
+            ["invoice"],
+        ),
+        (
             "corrected while it stood still, never told",
             corrected(6250, 2250, announced=1),
             desk(invoice(6250, corrected=-4000), account=BY_HAND),

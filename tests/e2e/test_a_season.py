@@ -31,6 +31,8 @@ class Season:
     breaking: Client
     reminded: Client
     pays_on_day_four: Client
+    a_few_cents: Client
+    cents_along: Client
     link_status: tuple[int, int]
     moved: tuple[str, ...]
     plan: Json
@@ -66,10 +68,15 @@ def season(kindbill: Kindbill, browser: Browser) -> Season:
     reminded.owes(62_50, 80_00)
     pays_on_day_four = kindbill.new_client("pays-on-day-four")
     pays_on_day_four.owes(62_50)
+    a_few_cents = kindbill.new_client("a-few-cents")
+    a_few_cents.owes(30)
+    cents_along = with_card(kindbill, "cents-along", "ok")
+    cents_along.owes(30)
     began = kindbill.now()
 
     kindbill.to(at_local(local_day(began) + timedelta(days=4), time(12)))
     by_plan.owes(45_00)
+    cents_along.owes(62_50)
     pay_in_browser(browser, pays_on_day_four, "Pay $62.50")
     link = reminded.mails("invoice")[0]
     sent_at, address = instant(link["sent_at"]), next(one for one in link["links"] if "/pay/" in one)
@@ -88,6 +95,8 @@ def season(kindbill: Kindbill, browser: Browser) -> Season:
         breaking=breaking,
         reminded=reminded,
         pays_on_day_four=pays_on_day_four,
+        a_few_cents=a_few_cents,
+        cents_along=cents_along,
         link_status=(at_90_days, kindbill.call("GET", address).status_code),
         moved=moved,
         plan=plan,
@@ -304,6 +313,33 @@ def test_a_bill_is_past_due_after_60_days_and_staff_and_provider_are_told(season
     assert {mail["to"] for mail in told} == {"office@riverbend.example", "sam-lee@riverbend.example"}
     assert set(sent_at(told)) == {window_ends}
     assert all("past due" in mail["subject"] for mail in told)
+
+
+def test_inv_11_a_few_cents_go_along_with_the_next_charge(season: Season) -> None:
+    """One notice says both, one charge pays both, and the receipt names each."""
+    client = season.cents_along
+    assert client.mail_kinds() == ["autopay_on", "charge_notice", "receipt"]
+    notice = " ".join(client.mail("charge_notice")["text"].split())
+    assert "$62.80" in client.mail("charge_notice")["subject"]
+    assert "left $62.50 for you to pay" in notice
+    assert "With it goes $0.30 that is still open from before" in notice
+    assert client.taken() == [62_80]
+    assert "$0.30" in client.mail("receipt")["text"]
+    account = client.account()
+    assert [one["status"] for one in account["invoices"]] == ["paid", "paid"]
+    assert len(account["payments"][0]["invoice_ids"]) == 2
+
+
+def test_inv_11_a_few_cents_that_nothing_takes_along_are_let_go_after_60_days(season: Season) -> None:
+    """Nobody is mailed, nobody of staff is called; the fact says who did it, and why."""
+    client = season.a_few_cents
+    assert client.mail_kinds() == []
+    account = client.account()
+    assert (account["balance"], [one["status"] for one in account["invoices"]]) == (0, ["written_off"])
+    (fact,) = client.facts("InvoiceWrittenOff")
+    assert (fact["actor"], fact["data"]["reason"], fact["data"]["amount"]) == ("system", "too_small", 30)
+    issued_at = instant(account["invoices"][0]["issued_at"])
+    assert instant(fact["at"]) >= issued_at + timedelta(days=60)
 
 
 def test_a_link_opens_for_90_days_and_is_410_after(season: Season) -> None:

@@ -21,6 +21,8 @@ from billing.money import Cents
 from billing.refund import RefundCause, RefundState
 from billing.staff_action import Deed
 
+SMALLEST = 50
+"""Stripe charges nothing below 50 cents (INV-11)."""
 Did = tuple[Deed, str, str, int]
 """A change that staff were told is done: what, the client, the invoice, the cents it is about."""
 CARE = frozenset({Source.CLAIM, Source.ESTIMATE, Source.SESSION})
@@ -140,9 +142,12 @@ def _claims_ask_for_the_last_word(books: Books, client: Client, billed: Counter[
 
 
 def _write_offs_are_staffs(books: Books, client: Client) -> Iterator[str]:
-    """Nobody but staff forgives, and it stays forgiven, unless less was owed or a bank gave back what it had kept."""
+    """Nobody but staff forgives, and it stays forgiven, unless less was owed or a bank gave back what it had kept. What
+    no card can take alone is let go in the end (INV-11)."""
     forgiven = client.did(Deed.WRITE_OFF)
     for invoice in books.invoices:
         by_staff, by_books = forgiven[invoice.invoice_id], invoice.written_off
+        if 0 < by_books - by_staff < SMALLEST:
+            by_books = by_staff
         if by_books > by_staff or (client.firm and by_books != by_staff):
             yield f"{invoice.invoice_id} says that {by_books} were written off, staff wrote off {by_staff}"

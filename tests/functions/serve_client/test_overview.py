@@ -265,6 +265,26 @@ def test_inv_11_an_amount_below_what_a_card_can_pay_has_no_button_of_its_own() -
     assert "It waits for your next bill." in page.text
 
 
+def test_inv_11_a_small_amount_that_goes_along_says_so_and_so_does_its_charge() -> None:
+    world = autopay_on(one_bill(49))
+    told = {"notice_id": "notice_1", "notice_at": NOW, "card_id": "card_visa"}
+    small = world.books.invoice("inv_1")
+    assert small is not None
+    world.change(small, **told)
+    world.bill(2, 6250, charge_at=NOW + timedelta(hours=48), **told)
+    page = seen(world)
+    assert "It goes along with your next automatic payment." in page.text
+    assert "We plan to charge this, and $0.49 from before, to Visa ending 4242 on" in page.text
+
+
+def test_inv_11_a_small_amount_that_was_let_go_is_shown_as_that() -> None:
+    world = one_bill(49)
+    small = world.books.invoice("inv_1")
+    assert small is not None
+    world.change(small, written_off=49)
+    assert "no longer asked for" in seen(world).text
+
+
 def test_inv_11_a_small_amount_is_paid_with_the_others() -> None:
     world = one_bill(49)
     world.bill(2, 6250)
