@@ -26,7 +26,7 @@ def _look(message: Message) -> None:
         now=container.clock().now(),
     )
     if over is not None:
-        # A metric that is 0 every night says that somebody looked; one that stays away rings as well.
+        # A metric that is 0 every night says that somebody looked; one that stays away rings as well (NoNightAlarm).
         metrics.count(metrics.Metric.RECONCILIATION_DRIFT, over.last.findings)
         last = over.last
         log.info(

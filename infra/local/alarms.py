@@ -4,8 +4,8 @@ On AWS, CloudWatch makes metrics of log lines and queues and compares them. Here
 at no dimension, so whoever asks for the alarms judges them first: by the definitions that were deployed, from the same
 log lines and queues, and the emulator is told the state. Time is real here, whatever the simulated clock says.
 
-Not judged: rates (not deployed here), what the front door, SES and Lambda measure of themselves, and silence (an alarm
-that rings when data is missing), as nothing happens here while time stands still.
+Not judged: rates (not deployed here), what the front door, SES and Lambda measure of themselves, and the silence of the
+schedule, as nothing happens here while time stands still. The silence of the night is judged by the simulated clock.
 """
 
 import json
@@ -13,11 +13,15 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from billing.reconciliation import Reconciliation
 from infra.local.cloud import Cloud
 
 JUDGED: Final = ("Kindbill", "AWS/SQS")
+NIGHT: Final = "ReconciliationDrift"
+"""The metric that each night which is over counts: an alarm on its silence asks when the last one was."""
 OVER: Final = {
     "GreaterThanThreshold": lambda value, bound: value > bound,
     "LessThanThreshold": lambda value, bound: value < bound,
@@ -40,20 +44,24 @@ class Alarm:
     value: float
 
 
-def judge(cloud: Cloud) -> list[Alarm]:
-    """Every alarm that can be judged here, those that ring first; the local cloud knows their states afterwards."""
+def judge(cloud: Cloud, nights: object, simulated_now: datetime) -> list[Alarm]:
+    """Every alarm that can be judged here, those that ring first; the local cloud knows their states afterwards.
+
+    `nights`: the row of the nightly reconciliation, whatever there is in its place before the first practice."""
     now = time.time()
-    deployed = [
-        found
+    found = [
+        alarm
         for page in cloud.cloudwatch.get_paginator("describe_alarms").paginate()
-        for found in page["MetricAlarms"]
-        if found["Namespace"] in JUDGED and found["TreatMissingData"] != "breaching"
+        for alarm in page["MetricAlarms"]
+        if alarm["Namespace"] in JUDGED
     ]
-    longest = max((_looks_back(alarm) for alarm in deployed), default=0)
+    deployed = [alarm for alarm in found if not _hears_silence(alarm) or alarm["MetricName"] == NIGHT]
+    longest = max((_looks_back(alarm) for alarm in deployed if not _hears_silence(alarm)), default=0)
     series = _measured(cloud, now - longest, now)
     judged = []
     for alarm in deployed:
-        value = _value(alarm, series, now)
+        silence = _hears_silence(alarm)
+        value = _nights(nights, simulated_now, _looks_back(alarm)) if silence else _value(alarm, series, now)
         rings = OVER[alarm["ComparisonOperator"]](value, alarm["Threshold"])
         state = "ALARM" if rings else "OK"
         if alarm["StateValue"] != state:
@@ -66,6 +74,18 @@ def judge(cloud: Cloud) -> list[Alarm]:
 
 def _looks_back(alarm: Mapping[str, Any]) -> int:
     return int(alarm["Period"]) * int(alarm["EvaluationPeriods"])
+
+
+def _hears_silence(alarm: Mapping[str, Any]) -> bool:
+    return bool(alarm["TreatMissingData"] == "breaching")
+
+
+def _nights(nights: object, now: datetime, seconds: int) -> float:
+    """1 where a night came to its end so lately, or the first is still to come; else 0."""
+    if not isinstance(nights, Reconciliation):
+        return 1.0
+    heard = nights.finished_at or nights.since
+    return float(now - heard <= timedelta(seconds=seconds))
 
 
 def _value(alarm: Mapping[str, Any], series: Series, now: float) -> float:

@@ -13,6 +13,7 @@ from billing.ids import practice_key
 from billing.money import dollars
 from billing.policy import Practice
 from billing.ports import Record, Refused
+from billing.reconciliation import RECONCILIATION_KEY
 from edges.card_gateway import StripeCards, stripe_client
 from edges.views import client_account
 from functions.serve_client.forms import ORDINARY_CARD, Form, enrolment
@@ -177,7 +178,7 @@ class Copy:
 
     def alarms(self) -> list[Alarm]:
         """The template's alarms, judged now; those that ring first."""
-        return judge(self.cloud)
+        return judge(self.cloud, self.store.get(RECONCILIATION_KEY), self.clock.now)
 
     def dead_letters(self) -> list[dict[str, Any]]:
         """Every message that was given up, as it is; looking does not hide them."""

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from billing.ids import account_pk
+from billing.reconciliation import RECONCILIATION_KEY
 from infra.local.cloud import Cloud
 from tests.e2e.audit import audit
 from tests.e2e.decisions import Decision, as_835
@@ -147,3 +148,21 @@ def test_a_night_tells_when_it_was_and_when_the_next_one_is(kindbill: Kindbill) 
     assert told["last_run"]["number"] == before + 1
     assert instant(told["last_run"]["began_at"]).hour == 7
     assert instant(told["next_run_at"]) - instant(told["last_run"]["began_at"]) == timedelta(days=1)
+
+
+def test_a_night_that_never_runs_rings_until_one_has(kindbill: Kindbill, cloud: Cloud, launched: Launched) -> None:
+    """Silence is no news of its own: nobody else would notice that nobody looks any more."""
+    launched.kindbill("reconcile")
+    assert not rings(kindbill, "NoNightAlarm")
+    change_row(cloud, *RECONCILIATION_KEY, "REMOVE due_shard, due_at")
+    kindbill.forward("25h")
+    assert not rings(kindbill, "NoNightAlarm")
+    kindbill.forward("2h")
+    assert rings(kindbill, "NoNightAlarm")
+    launched.kindbill("reconcile")
+    assert not rings(kindbill, "NoNightAlarm")
+
+
+def rings(kindbill: Kindbill, name: str) -> bool:
+    (alarm,) = [one for one in kindbill.get("/_local/alarms") if one["name"] == name]
+    return bool(alarm["rings"])
