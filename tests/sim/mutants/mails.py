@@ -12,7 +12,6 @@ from billing.autopay import charge_moment
 from billing.draft import Draft
 from billing.facts import ROUTES, Fact, FactKind
 from billing.ids import Key
-from billing.invoice import Invoice
 from billing.letters import Desk, Outgoing
 from billing.notice import Posting
 from billing.policy import Practice
@@ -89,10 +88,11 @@ def a_mail_for_each_delivery() -> Iterator[None]:
 def a_notice_dated_from_the_bill() -> Iterator[None]:
     """The hours of notice run from the issue of the bill: a mail that goes out a day late leaves the client none."""
 
-    def from_the_issue(draft: Draft, invoice: Invoice, notice_id: str, practice: Practice) -> None:
-        noticed = {"notice_id": notice_id, "notice_at": invoice.issued_at}
-        at = charge_moment(invoice, practice, invoice.issued_at)
-        draft.change(replace(invoice, **noticed, card_id=draft.books.account.default_card, charge_at=at))
+    def from_the_issue(draft: Draft, outgoing: Outgoing, practice: Practice) -> None:
+        for invoice in letters._still(draft.books, outgoing):
+            noticed = {"notice_id": outgoing.notice_id, "notice_at": invoice.issued_at}
+            at = charge_moment(invoice, practice, invoice.issued_at)
+            draft.change(replace(invoice, **noticed, card_id=draft.books.account.default_card, charge_at=at))
 
     with patch.object(letters, "_announce", from_the_issue):
         yield
