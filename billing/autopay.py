@@ -315,7 +315,11 @@ def after_failure(
 
 
 def stop_charge(invoice: Invoice, practice: Practice, now: datetime) -> tuple[Write, ...]:
-    """Cancel one announced charge at the client's word (LAW-7); nothing to write where none is announced."""
+    """Cancel one announced charge at the client's word (LAW-7); nothing to write where none is announced. A small
+    amount does not go along with the charge that was to take it (INV-11)."""
+    if invoice.charge_at is None and invoice.is_small and invoice.notice_id and not invoice.open_attempt:
+        invoice = replace(invoice, notice_id="", notice_at=None)
+        return _cancelled(invoice, practice, now, actor="client", reason="stopped_by_client")
     if invoice.charge_at is None or invoice.open_attempt:
         return ()
     return _cancelled(invoice, practice, now, actor="client", reason="stopped_by_client")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from billing.autopay import stop_charge
 from billing.claim import Adjustment, ClaimResult
 from billing.claim_state import ReceivedResult
 from billing.ids import account_pk, api_key_hash, facts_pk
@@ -121,6 +122,24 @@ def test_inv_11_paying_the_bill_before_its_charge_leaves_them_for_the_next() -> 
     decide(story, OWES_62_50, "CLAIM-3")
     story.forward(days=3)
     assert (story.taken, story.books.balance) == (62_50 + 62_80, 0)
+
+
+def test_inv_11_law_7_what_the_client_stops_does_not_go_along() -> None:
+    """Found by a simulated life: the small amount was named, and its charge was that of another bill."""
+    story = Story()
+    small = decide(story, owes(30), "CLAIM-1")
+    decide(story, OWES_62_50, "CLAIM-2")
+    story.forward(hours=47)
+    stopped = story.books.invoice(small)
+    assert stopped is not None
+    story.store.commit(*stop_charge(stopped, PRACTICE, story.now))
+    again = story.books.invoice(small)
+    assert again is not None
+    assert stop_charge(again, PRACTICE, story.now) == ()
+    story.forward(hours=2)
+    assert (story.taken, story.books.balance) == (62_50, 30)
+    assert [f.data["reason"] for f in story.facts if f.kind == "ChargeCancelled"] == ["stopped_by_client"]
+    assert sound(story)
 
 
 @pytest.mark.parametrize("account", [ENROLLED, BY_HAND], ids=["autopay", "by hand"])
