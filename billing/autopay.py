@@ -225,17 +225,17 @@ class Decline:
     ends_autopay: bool = False
 
 
-_OTHER_CARD = "Please pay with another card, using the button below."
+_OTHER_CARD = "Please pay with another card below."
 _FUNDS = Decline("Your bank said there was not enough money available on the card.", _OTHER_CARD, retry=True)
 _GENERIC = Decline("Your bank declined the charge without giving a reason.", "Your bank can tell you why.", retry=True)
-_EXPIRED = Decline("The card has expired.", "Please pay with a current card, using the button below.", retry=False)
+_EXPIRED = Decline("The card has expired.", "Please pay with a current card below.", retry=False)
 _BLOCKED = Decline("Your bank does not allow charges on this card any more.", _OTHER_CARD, retry=False)
 _REVOKED = Decline(
     "Your bank told us that you withdrew permission for these charges.", _OTHER_CARD, retry=False, ends_autopay=True
 )
 _BUSY = Decline("The charge could not be processed at this moment.", "You do not need to do anything.", retry=True)
 _AUTHENTICATE = Decline(
-    "Your bank wants you to confirm this payment yourself.", "Please finish it with the button below.", retry=False
+    "Your bank wants you to confirm this payment yourself.", "Please finish it below.", retry=False
 )
 _DETAILS = Decline("Your bank did not recognise the card's details.", _OTHER_CARD, retry=False)
 

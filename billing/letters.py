@@ -274,7 +274,7 @@ def _arrived(attempt: Attempt) -> tuple[datetime, int]:
 def _label(invoice: Invoice) -> str:
     if invoice.source is Source.PLAN:
         return f"Instalment {invoice.ordinal + 1} of your payment plan"
-    return "Estimated bill" if invoice.estimated else "Invoice"
+    return "Estimated bill" if invoice.estimated else "Bill"
 
 
 def _charge_failed(fact: Fact, desk: Desk) -> Iterable[Written]:

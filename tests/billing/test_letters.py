@@ -401,7 +401,7 @@ def test_a_failed_charge_says_why_what_to_do_and_when_it_is_tried_again() -> Non
     retrying = desk(invoice(6250, charge_at=NOW + timedelta(days=1)), FAILED)
     (mail,) = mails(fact(FactKind.PAYMENT_FAILED, attempt=7, amount=6250, invoice_id="inv_session"), retrying)
     assert mail.reason == "Your bank said there was not enough money available on the card."
-    assert mail.what_to_do == "Please pay with another card, using the button below."
+    assert mail.what_to_do == "Please pay with another card below."
     assert mail.retry_at == NOW + timedelta(days=1)
 
 

@@ -127,6 +127,20 @@ def test_a_page_that_tells_what_staff_changed_is_fair_to_everybody_on_a_phone(
         assert_fair(person, "what staff changed")
 
 
+def test_names_of_any_length_fit_a_phone(kindbill: Kindbill, visit: Callable[..., Visitor]) -> None:
+    """Design, Web: no horizontal scroll, whatever a practice calls its bills and its clients are called."""
+    client = kindbill.new_client("Wolfeschlegelsteinhausenbergerdorff-Featherstone")
+    bill = {"client_id": client.client_id, "amount": 123_456_78, "description": "Retreat-" + "weekend" * 12}
+    kindbill.post("/v1/invoices", bill, "practice")
+    kindbill.settle()
+    person = visit(PHONE_WIDTH)
+    person.open(client.link())
+    person.enter_phone(client.phone)
+    person.press("Details")
+    person.tick("Pay future bills automatically with this card")
+    assert_fair(person, "long names")
+
+
 def staff_change(kindbill: Kindbill, invoice_id: str, change: str) -> None:
     """Staff change an invoice through the API."""
     path, headers = f"/v1/invoices/{invoice_id}/{change}", {"idempotency-key": f"{change}-{invoice_id}"}
