@@ -234,9 +234,7 @@ _REVOKED = Decline(
     "Your bank told us that you withdrew permission for these charges.", _OTHER_CARD, retry=False, ends_autopay=True
 )
 _BUSY = Decline("The charge could not be processed at this moment.", "You do not need to do anything.", retry=True)
-_AUTHENTICATE = Decline(
-    "Your bank wants you to confirm this payment yourself.", "Please finish it below.", retry=False
-)
+_AUTHENTICATE = Decline("Your bank wants you to confirm this payment yourself.", "Please finish it below.", retry=False)
 _DETAILS = Decline("Your bank did not recognise the card's details.", _OTHER_CARD, retry=False)
 
 DECLINES: dict[str, Decline] = {

@@ -14,11 +14,14 @@ from billing.money import dollars
 from billing.policy import Practice
 from billing.ports import Record, Refused
 from billing.reconciliation import RECONCILIATION_KEY
+from edges import desk_views
 from edges.card_gateway import StripeCards, stripe_client
 from edges.views import client_account
 from functions.serve_client.forms import ORDINARY_CARD, Form, enrolment
 from functions.serve_client.hosted import start_setup
+from functions.serve_practice import reviews
 from functions.serve_practice.flow import show_account
+from functions.serve_practice.holds import open_holds
 from infra.local import bounce
 from infra.local.alarms import Alarm, judge
 from infra.local.clock import Clock, Time
@@ -104,6 +107,15 @@ class Copy:
                 for person in self.people
             ],
         }
+
+    def waiting(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """The holds and the reviews that wait for a person, as the practice's calls show them."""
+        held = open_holds(self.store, self.practice)
+        asked = reviews.listed(self.store, self.practice, is_open=True)
+        return (
+            [dict(desk_views.hold(one.hold, one.result, one.invoice_ids)) for one in held.waiting],
+            [dict(desk_views.review(one.review, one.invoice)) for one in asked.found],
+        )
 
     # ---- mail ----
 

@@ -41,6 +41,7 @@ def console(copy: Copy, query: dict[str, str]) -> str:
     client = query.get("client", "")
     mails = copy.mails(client)
     practice = copy.practice_row()
+    holds, reviews = copy.waiting()
     facts = [fact for fact in copy.facts(client) if fact["client_id"] or not client]
     return _PAGES.get_template("console.html").render(
         practice=practice.name if practice else copy.practice,
@@ -51,6 +52,8 @@ def console(copy: Copy, query: dict[str, str]) -> str:
             (person, next((m.links[0] for m in copy.mails(person.client_id) if m.links), "")) for person in copy.people
         ],
         claims={c["client_id"]: c["open_claims"] for c in copy.demo()["clients"]},
+        holds=holds,
+        reviews=reviews,
         client=client,
         problem=query.get("problem", ""),
         mails=mails,

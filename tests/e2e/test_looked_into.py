@@ -51,7 +51,9 @@ def test_inv_7_a_client_whose_plan_told_another_amount_pays_that_after_staff_ask
     assert client.only_invoice()["status"] == "paid"
 
 
-def test_desk_5_a_held_result_is_released_for_what_the_payer_confirmed(kindbill: Kindbill) -> None:
+def test_desk_5_a_held_result_is_released_for_what_the_payer_confirmed(
+    kindbill: Kindbill, visit: Callable[..., Visitor]
+) -> None:
     """LAW-3: a copay under CO is nobody's guess."""
     client = kindbill.new_client("held")
     reasons = (("CO", "45", 45_00), ("PR", "1", 40_00), ("CO", "3", 22_50))
@@ -60,6 +62,12 @@ def test_desk_5_a_held_result_is_released_for_what_the_payer_confirmed(kindbill:
     assert (receipt["held"], receipt["results"][0]["reason"]) == (1, "contractual_patient_code")
     hold = next(one for one in kindbill.get("/v1/holds", "practice")["holds"] if one["claim_id"] == claim_id)
     assert {(one["group"], one["code"], one["amount"]) for one in hold["seen"]["adjustments"]} == set(reasons)
+
+    person = visit()
+    assert person.open(f"{kindbill.base_url}/_local") == 200
+    waiting = person.page.get_by_role("region", name="What waits for a person")
+    assert hold["what_to_do"] in waiting.inner_text()
+    assert hold["hold_id"] in waiting.inner_text()
 
     at = f"/v1/holds/{hold['hold_id']}/release"
     body = {"reason": "The payer says the copay is hers", "patient_amount": 62_50}
