@@ -128,7 +128,8 @@ def _invoice_letters(fact: Fact, desk: Desk, now: datetime) -> Iterable[Written]
     chosen = announcement(desk.books, invoice, desk.practice)
     enrolled_at = desk.books.account.enrolled_at
     joins = fact.kind == FactKind.INVOICE_JOINED_AUTOPAY
-    if not joins and enrolled_at is not None and fact.at < enrolled_at:
+    since = invoice.issued_at if "outgrown" in fact.data else fact.at
+    if not joins and enrolled_at is not None and since < enrolled_at:
         chosen = Announcement.NONE  # this message is late: the bill was open before autopay, and joins only if ticked
     if resumed and not fact.data["announce"]:
         chosen = Announcement.NONE

@@ -1,10 +1,12 @@
 """The mails of a bill that asks for another amount now (INV-3), as cases of `test_letters`."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 
 from billing.desk import Desk
 from billing.facts import Fact, FactKind
-from tests.billing.examples import BY_HAND, announced, invoice, paid
+from tests.billing.examples import BY_HAND, ENROLLED, NOW, announced, invoice, paid
 
 CHARGED = paid(invoice(6250), number=7)[1]
 REFUSED = {"attempt": 7, "amount": 2000, "cause": "corrected", "reason": "charge_already_refunded", "posted": 0}
@@ -46,6 +48,12 @@ def correction_cases(fact: Callable[..., Fact], desk: Callable[..., Desk]) -> li
             corrected(30, 6250, outgrown=1),
             desk(invoice(30, corrected=6220)),
             ["charge_notice"],
+        ),
+        (
+            "corrected up from what was too small, and open before autopay was on",
+            corrected(30, 6250, outgrown=1),
+            desk(invoice(30, corrected=6220), account=replace(ENROLLED, enrolled_at=NOW + timedelta(minutes=1))),
+            ["invoice"],
         ),
         (
             "corrected up from what was too small, by hand",
