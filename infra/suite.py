@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
@@ -23,6 +24,7 @@ from infra.build import ROOT
 
 _PROGRESS: Final = re.compile(r"\[ *\d+%\]$")
 _SUMMARY: Final = re.compile(r"^=+ (.*) in [\d.]+s.*=+$")
+_COUNT: Final = re.compile(r"(\d+) ([a-z]+)")
 ENDINGS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """SIGINT too: who starts us in the background may have us ignore it, and what we start would, as well."""
 INTERRUPTED: Final = 130
@@ -115,6 +117,7 @@ def run(commands: Mapping[str, Sequence[str]], at_once: int, out: IO[str]) -> in
     waiting = list(commands)
     running: dict[str, _Running] = {}
     summaries: dict[str, str] = {}
+    counts: list[str] = []
     failed: list[str] = []
     width = max(map(len, commands))
     started = time.monotonic()
@@ -137,6 +140,7 @@ def run(commands: Mapping[str, Sequence[str]], at_once: int, out: IO[str]) -> in
             part = running.pop(name)
             status = part.process.wait()
             took = time.monotonic() - started
+            counts.append(part.summary)
             summaries[name] = f"{'passed' if status == 0 else 'FAILED'} after {took:4.0f} s: {part.summary}"
             if status:
                 failed.append(name)
@@ -147,8 +151,17 @@ def run(commands: Mapping[str, Sequence[str]], at_once: int, out: IO[str]) -> in
             tell(f"{part.name:{width}} | interrupted")
     for name in commands:
         tell(f"{name:{width}} | {summaries[name]}")
+    tell(f"{_total(counts)} in {time.monotonic() - started:.0f}s")
     tell(f"{len(failed)} of {len(commands)} parts failed: {', '.join(failed)}" if failed else "All tests passed.")
     return 1 if failed else 0
+
+
+def _total(summaries: Sequence[str]) -> str:
+    """What several runs of pytest counted, as one would say it: "12 passed, 1 skipped"."""
+    total: Counter[str] = Counter()
+    for count, of in (found for summary in summaries for found in _COUNT.findall(summary)):
+        total[of] += int(count)
+    return ", ".join(f"{count} {of}" for of, count in total.most_common()) or "no tests"
 
 
 def main() -> int:

@@ -49,7 +49,9 @@ def test_one_part_that_fails_or_finds_no_tests_fails_the_whole_and_is_heard(stat
 
 def test_when_all_parts_pass_the_whole_does() -> None:
     out = io.StringIO()
-    assert run({"one": says("fine"), "two": says("fine")}, 2, out) == 0
+    two = says("== 4 passed, 1 skipped in 61.00s (0:01:01) ==")
+    assert run({"one": says("== 3 passed in 1.00s =="), "two": two}, 2, out) == 0
+    assert "\n7 passed, 1 skipped in 0s\n" in out.getvalue()
     assert out.getvalue().endswith("All tests passed.\n")
 
 
