@@ -217,7 +217,9 @@ def _what_follows(store: Store, hold: Hold, decision: HoldDecision, now: datetim
         copied = _at_its_claim(store, hold, received, decision.to)
     trigger = Trigger("staff", hold.hold_id, Decision(hold.result, decision.choice, amount, decision.to))
     writes = judge_again(file, trigger, now)
-    (after,) = (write.record for write in writes if isinstance(write.record, ClaimState))
+    after = next((write.record for write in writes if isinstance(write.record, ClaimState)), None)
+    if after is None:
+        raise Conflict(f"{hold.hold_id} was decided while its claim was read")
     verdict = after.verdict(hold.result)
     if verdict is None or verdict.now == Now.HELD:
         raise no("still_held", "This takes no effect: the result would be held again.")

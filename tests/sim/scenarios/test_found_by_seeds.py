@@ -318,3 +318,21 @@ def test_auto_6_a_word_about_a_bill_from_before_autopay_that_comes_late_does_not
     assert not stage.mails("client_who_enrols_later", NoticeKind.CHARGE_NOTICE)
     assert stage.mails("client_who_enrols_later", NoticeKind.REMINDER)
     stage.ends_well()
+
+
+def test_desk_5_two_desks_that_put_the_same_result_aside_are_both_told_so() -> None:
+    """Seed 391. The slower desk read the hold before, and the claim after, the faster one had decided: to judge the
+    claim again changed nothing, and the slower one crashed."""
+    stage = Stage()
+    stage.client("client_on_hold")
+    stage.submits("client_on_hold", "claim_1")
+    stage.decides("claim_1", 62_50, paid=1)
+    stage.forward(seconds=10)
+    (hold,) = stage.world.store.partition(holds_pk(PRACTICE), "HOLD#")
+    assert isinstance(hold, Hold)
+    word = holds.Word(hold.hold_id, Choice.REJECTED, "it was a mistake", "desk")
+    stage.next_time(
+        "after store.get_many", lambda: holds.decide(stage.world.store, PRACTICE, word, stage.world.now) and None
+    )
+    assert stage.does("staff", lambda p: holds.decide(p["store"], PRACTICE, word, stage.world.now).now) == "rejected"
+    stage.ends_well()
