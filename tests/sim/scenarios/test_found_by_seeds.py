@@ -336,3 +336,21 @@ def test_desk_5_two_desks_that_put_the_same_result_aside_are_both_told_so() -> N
     )
     assert stage.does("staff", lambda p: holds.decide(p["store"], PRACTICE, word, stage.world.now).now) == "rejected"
     stage.ends_well()
+
+
+def test_auto_6_a_few_cents_from_before_autopay_that_outgrow_the_minimum_are_not_charged() -> None:
+    """Seed 9, AUTO-6. A bill too small for any card was open when the client enrolled without ticking it; the payer
+    decided anew, it grew, and its charge was announced like that of a new one."""
+    stage = Stage()
+    person = stage.client("client_with_a_few_cents")
+    stage.owes("client_with_a_few_cents", 30)
+    stage.does(person.client, person.enrol)
+    stage.forward(hours=1)
+    assert stage.books("client_with_a_few_cents").account.autopay
+    stage.arrives(reversal_of(result("claim_1", 30)))
+    stage.decides("claim_1", 62_50, payer_claim_id="P-again")
+    stage.forward(days=10)
+    assert [i.open_amount for i in stage.books("client_with_a_few_cents").invoices if i.open_amount] == [62_50]
+    assert not stage.mails("client_with_a_few_cents", NoticeKind.CHARGE_NOTICE)
+    assert stage.tried("client_with_a_few_cents") == []
+    stage.ends_well()
