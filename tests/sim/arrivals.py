@@ -55,7 +55,7 @@ class Reports:
 
     def fetch(self, practice: str, transaction_id: str) -> bytes:
         """The report. Raises TryAgain where it is not to be had now."""
-        if self.rng.random() < self.fails():
+        if self.rng.random() < self.fails() or transaction_id not in self.ready:
             raise TryAgain(f"report {transaction_id} of {practice}: the clearinghouse does not answer")
         return self.ready[transaction_id]
 
