@@ -3,6 +3,7 @@ again, claims that must be somewhere (INV-7, DESK-5, claims.md 4.8)."""
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import wraps
 from typing import Any
 from unittest.mock import patch
 
@@ -115,6 +116,7 @@ def a_report_asked_for_once() -> Iterator[None]:
     """The clearinghouse does not answer, and its report counts as fetched."""
     real = fetch_report.run
 
+    @wraps(real)
     def once(message: Any, **ports: Any) -> None:
         try:
             real(message, **ports)
