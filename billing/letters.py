@@ -435,10 +435,13 @@ def _still(books: Books, outgoing: Outgoing) -> tuple[Invoice, ...]:
 
 def _announce(draft: Draft, outgoing: Outgoing, practice: Practice) -> None:
     """The clock of the announced charge starts at the accepted notice. Whether it still may happen is decided, on the
-    account as it is then, when it is due. What it takes along is what the notice said, or less (INV-11)."""
+    account as it is then, when it is due. It takes what the notice said, or less (INV-11): of a bill that grew while
+    the mail was on its way, none is announced."""
     first, *others = outgoing.invoice_ids
     invoice = next((i for i in _still(draft.books, outgoing) if i.invoice_id == first), None)
     if invoice is None or announcement(draft.books, invoice, practice) is not Announcement.CHARGE:
+        return
+    if invoice.open_amount > outgoing.letter.amount:
         return
     free = free_to_go_along(draft.books, invoice, practice, draft.now)
     small = [one for one in free if one.invoice_id in others]

@@ -503,10 +503,11 @@ def test_an_accepted_notice_sets_the_charge() -> None:
         (ENROLLED, invoice(6250, paid=6250)),
         (ENROLLED, invoice(6250, open_attempt=2)),
         (ENROLLED, invoice(6250, reviews=("hold_1",))),
+        (ENROLLED, invoice(6250, corrected=1750)),
     ],
-    ids=["autopay off", "cap lowered", "paid", "being paid", "in review"],
+    ids=["autopay off", "cap lowered", "paid", "being paid", "in review", "grown"],
 )
-def test_what_changed_while_the_notice_was_sent_decides(account: Account, bill: Any) -> None:
+def test_what_changed_while_it_was_sent_decides(account: Account, bill: Any) -> None:
     """AUTO-5, LAW-7"""
     (notice,) = letters_for(BILL, desk(invoice(6250)), NOW)
     assert accepted(notice, books(bill, account=account), PRACTICE, NOW) == ()
