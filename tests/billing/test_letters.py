@@ -505,9 +505,9 @@ def test_an_accepted_notice_sets_the_charge() -> None:
         (ENROLLED, invoice(6250, reviews=("hold_1",))),
         (ENROLLED, invoice(6250, corrected=1750)),
     ],
-    ids=["off", "cap", "paid", "paying", "in review", "grown"],
+    ids=["off", "cap", "paid", "paying", "review", "grown"],
 )
-def test_what_changed_while_it_was_sent_decides(account: Account, bill: Any) -> None:
+def test_what_changed_meanwhile_decides(account: Account, bill: Any) -> None:
     """AUTO-5, LAW-7"""
     (notice,) = letters_for(BILL, desk(invoice(6250)), NOW)
     assert accepted(notice, books(bill, account=account), PRACTICE, NOW) == ()
