@@ -171,7 +171,7 @@ def why_not(books: Books, invoice: Invoice, practice: Practice, now: datetime) -
     if far_above_estimate(books, invoice):
         return NoCharge.ABOVE_GOOD_FAITH_ESTIMATE
     noticed_at = (plan.notice_at if plan else None) or invoice.notice_at
-    if noticed_at is None:
+    if noticed_at is None or (plan is None and _before_autopay(books, noticed_at)):
         return NoCharge.NO_NOTICE
     if noticed_at + minimum_notice(practice) > now:
         return NoCharge.NOTICE_TOO_YOUNG
@@ -207,6 +207,12 @@ NETWORK_CAPS = {
     "mastercard": ((timedelta(hours=24), 10), (timedelta(days=30), 35)),
 }
 """Tries per card that the networks allow within a window (AUTO-7)."""
+
+
+def _before_autopay(books: Books, at: datetime) -> bool:
+    """Whether that was before autopay was on, under an agreement that has ended since (AUTO-1, LAW-7)."""
+    enrolled_at = books.account.enrolled_at
+    return enrolled_at is not None and at < enrolled_at
 
 
 def network_limit_reached(books: Books, card: Card, now: datetime) -> bool:

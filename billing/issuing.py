@@ -82,8 +82,11 @@ def _commit_of(file: ClaimFile, trigger: Trigger, held_back: Sequence[str], now:
     if trigger.decision is not None:
         decisions = replaced_decision(decisions, trigger.decision)
     by_result = {one.result: one for one in decisions}
+    order = {result: number for number, result in enumerate(by_result, start=1)}
     seen = [
-        Seen(r.result, by_result.get(r.result.result_key()), _contradicts_its_payment(r, file)) for r in file.results
+        Seen(r.result, by_result.get(key), _contradicts_its_payment(r, file), order.get(key, 0))
+        for r in file.results
+        for key in [r.result.result_key()]
     ]
     policy = file.practice.policy
     waited_for = before.awaited if trigger.waited else before.waited_for

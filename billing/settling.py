@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from billing.account import Books, Consent
-from billing.autopay import FAILED_CHARGES_END_AUTOPAY, after_failure, meaning_of, taken_back
+from billing.autopay import FAILED_CHARGES_END_AUTOPAY, NoCharge, after_failure, meaning_of, taken_back
 from billing.draft import Draft
 from billing.dunning import back_to_reminders
 from billing.facts import FactKind
@@ -362,7 +362,7 @@ def _enrol(draft: Draft, attempt: Attempt, enrolment: Enrolment, card: Card, pra
     )
     draft.change(enrolled)
     if not account.autopay:
-        _forget_what_was_announced_before(draft)
+        _forget_what_was_announced_before(draft, practice)
     agreed: dict[str, str | int] = {"card_id": card.card_id, "consent_id": consent.consent_id}
     draft.fact(FactKind.AUTOPAY_ENROLLED, enrolled, agreed | {"terms": consent.text_version})
     # Each joining invoice is a row and a fact. What does not fit this commit is reminded of, as if it were not ticked.
@@ -373,9 +373,16 @@ def _enrol(draft: Draft, attempt: Attempt, enrolment: Enrolment, card: Card, pra
             draft.fact(FactKind.INVOICE_JOINED_AUTOPAY, invoice, {"invoice_id": joined_id})
 
 
-def _forget_what_was_announced_before(draft: Draft) -> None:
-    """A charge that a review stopped was announced under an agreement that has ended since: the new one does not cover
-    it (LAW-7). A plan's instalments are agreed to with the plan."""
-    paused = [i for i in draft.books.invoices if i.charge_paused and not i.plan_id]
-    for invoice in paused[: draft.room // 2]:
-        draft.change(replace(invoice, charge_paused=False))
+def _forget_what_was_announced_before(draft: Draft, practice: Practice) -> None:
+    """What was announced under an agreement that has ended since, and waits for its day or for the end of a review, is
+    not what the client agrees to now (AUTO-1, LAW-7): asked for by reminders, unless they tick it. A plan's instalments
+    are agreed to with the plan."""
+    announced = [i for i in draft.books.invoices if (i.charge_paused or i.charge_at) and not i.plan_id]
+    for invoice in announced[: draft.room // 2]:
+        if invoice.charge_at is None or invoice.open_attempt:
+            draft.change(replace(invoice, charge_paused=False))
+            continue
+        stopped = back_to_reminders(replace(invoice, charge_paused=False), practice, draft.now)
+        draft.change(stopped)
+        data: dict[str, str | int] = {"reason": NoCharge.NO_NOTICE, "amount": invoice.open_amount}
+        draft.fact(FactKind.CHARGE_CANCELLED, stopped, data)

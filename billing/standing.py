@@ -52,11 +52,13 @@ class Decision:
 @dataclass(frozen=True)
 class Seen:
     """A result of the claim, what a person decided about it, and whether the payment that brought it said something
-    else about this claim in another file (claims.md 4.8, ring b)."""
+    else about this claim in another file (claims.md 4.8, ring b). `decided`: which of the decisions about the claim it
+    was, counted from 1 on."""
 
     result: ClaimResult
     decision: Decision | None = None
     contradicts_file: bool = False
+    decided: int = 0
 
     @property
     def key(self) -> str:
@@ -304,7 +306,8 @@ def _rank(result: ClaimResult, submitted: SubmittedClaim | None) -> int:
 
 def _displaced(live: Sequence[Seen], submitted: SubmittedClaim | None) -> list[Seen]:
     """What stands no more because a person released another answer of the same payer: the last released one counts."""
-    released = {_rank(one.result, submitted): one for one in live if one.choice is Choice.RELEASED}
+    by_decision = sorted((one for one in live if one.choice is Choice.RELEASED), key=lambda one: one.decided)
+    released = {_rank(one.result, submitted): one for one in by_decision}
     return [one for one in live if released.get(_rank(one.result, submitted), one) is not one]
 
 

@@ -150,6 +150,7 @@ NO: list[tuple[NoCharge, Any, dict[str, Any]]] = [
     (NoCharge.BELOW_MINIMUM, ENROLLED, {"paid": 6201}),
     (NoCharge.ABOVE_CAP, replace(ENROLLED, cap=6249), {}),
     (NoCharge.NO_NOTICE, ENROLLED, {"notice_at": None}),
+    (NoCharge.NO_NOTICE, replace(ENROLLED, enrolled_at=NOW - timedelta(hours=1)), {}),
     (NoCharge.NOTICE_TOO_YOUNG, ENROLLED, {"notice_at": NOW - timedelta(hours=3, minutes=59)}),
 ]
 

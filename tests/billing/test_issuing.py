@@ -14,6 +14,7 @@ from billing.invoice import Invoice
 from billing.invoice_lines import InvoiceLines
 from billing.issuing import Trigger, age, first_service, judge_again
 from billing.ports import Delete, Insert, Update, Write
+from billing.standing import Choice, Decision
 from tests.billing.claim_examples import (
     COPAY,
     DISCOUNT,
@@ -140,6 +141,17 @@ def test_a_hold_puts_the_invoice_it_questions_in_review() -> None:
     (paused,) = [w.record for w in writes if isinstance(w.record, Invoice)]
     assert (paused.in_review, paused.charge_at, paused.due) == (True, None, None)
     assert paused.reviews == (hold_id("riverbend", SECOND.result_key()),)
+
+
+@pytest.mark.parametrize("last", [OWES_62_50, SECOND], ids=["the one that came first", "the one that came second"])
+def test_of_two_answers_that_staff_release_the_one_released_last_stands(last: ClaimResult) -> None:
+    """DESK-5: whatever order they came in."""
+    (other,) = {OWES_62_50, SECOND} - {last}
+    before = ClaimState(
+        "riverbend", CLAIM.claim_id, 1, "ana", decisions=(Decision(other.result_key(), Choice.RELEASED),)
+    )
+    release = Trigger("staff", "hold_1", Decision(last.result_key(), Choice.RELEASED))
+    assert state_of(judge_again(file_of(OWES_62_50, SECOND, state=before), release, NOW)).answer == last.result_key()
 
 
 def test_a_result_held_again_keeps_its_hold() -> None:
