@@ -64,10 +64,11 @@ def _no_try_after_a_hard_decline(rows: AccountRows, intents: Sequence[dict[str, 
 
 
 def _retries_keep_their_days(rows: AccountRows, charges: Sequence[Attempt], practice: Practice) -> Iterator[str]:
-    """AUTO-7: tries are `retry_days` after the first one with that card, and none is earlier than was promised."""
+    """AUTO-7: tries are `retry_days` after the first one with that card, and none is earlier than was promised. A few
+    cents that go along with a charge, named after its bill, have no tries of their own (INV-11)."""
     failed = {int(f.data["attempt"]): f for f in rows.facts if f.kind == FactKind.PAYMENT_FAILED}
     for invoice in rows.books.invoices:
-        tries = [a for a in charges if any(p.invoice_id == invoice.invoice_id for p in a.parts)]
+        tries = [a for a in charges if a.parts[0].invoice_id == invoice.invoice_id]
         first, before, number = None, None, 0
         for this, following in pairwise([*tries, None]):
             assert this is not None
