@@ -231,6 +231,8 @@ def _charge_given_up(draft: Draft, invoice: Invoice, evidence: Evidence, practic
     if ends:
         reason = "authorisation_revoked" if revoked else "charges_failed"
         draft.fact(FactKind.AUTOPAY_ENDED, changed, {"reason": reason})
+        for waiting in [i for i in draft.books.invoices if i.charge_at and not i.open_attempt][: draft.room // 2]:
+            _call_off(draft, waiting, practice, reason)
     instalment_failed(draft, invoice.invoice_id, practice)
 
 
@@ -379,10 +381,15 @@ def _forget_what_was_announced_before(draft: Draft, practice: Practice) -> None:
     are agreed to with the plan."""
     announced = [i for i in draft.books.invoices if (i.charge_paused or i.charge_at) and not i.plan_id]
     for invoice in announced[: draft.room // 2]:
+        going_on = replace(invoice, charge_paused=False)
         if invoice.charge_at is None or invoice.open_attempt:
-            draft.change(replace(invoice, charge_paused=False))
-            continue
-        stopped = back_to_reminders(replace(invoice, charge_paused=False), practice, draft.now)
-        draft.change(stopped)
-        data: dict[str, str | int] = {"reason": NoCharge.NO_NOTICE, "amount": invoice.open_amount}
-        draft.fact(FactKind.CHARGE_CANCELLED, stopped, data)
+            draft.change(going_on)
+        else:
+            _call_off(draft, going_on, practice, NoCharge.NO_NOTICE)
+
+
+def _call_off(draft: Draft, invoice: Invoice, practice: Practice, reason: str) -> None:
+    """An announced charge does not happen; the bill is asked for by reminders. One that does not fit this commit finds
+    autopay off, or its notice too old, when it comes due."""
+    draft.change(back_to_reminders(invoice, practice, draft.now))
+    draft.fact(FactKind.CHARGE_CANCELLED, invoice, {"reason": reason, "amount": invoice.open_amount})

@@ -262,7 +262,7 @@ def test_three_charges_in_a_row_that_fail_end_autopay_and_tell_client_and_staff(
 
 
 def test_a_revoked_authorisation_stops_every_other_announced_charge() -> None:
-    """AUTO-7: the enrolment ends; what was announced finds it off."""
+    """AUTO-7: the enrolment ends, and what was announced with it, at once."""
     story = Story()
     story.cards.cards["pm_visa"] = "revocation_of_authorization"
     story.store.commit(
@@ -271,7 +271,7 @@ def test_a_revoked_authorisation_stops_every_other_announced_charge() -> None:
     story.wake()
     story.forward(hours=2)
     assert len(story.cards.asked) == 1
-    assert [f.data["reason"] for f in story.facts if f.kind == FactKind.CHARGE_CANCELLED] == ["autopay_off"]
+    assert [f.data["reason"] for f in story.facts if f.kind == FactKind.CHARGE_CANCELLED] == ["authorisation_revoked"]
 
 
 # ------------------------------------------------------------------------------------------------------- obstacles

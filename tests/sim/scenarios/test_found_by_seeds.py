@@ -320,6 +320,29 @@ def test_auto_6_a_word_about_a_bill_from_before_autopay_that_comes_late_does_not
     stage.ends_well()
 
 
+def test_law_7_a_charge_announced_before_autopay_ended_is_not_made_after_it_is_on_again() -> None:
+    """Seed 904, AUTO-1. Three failed charges ended autopay while another bill waited for its charge; the client
+    enrolled again, did not tick that bill, and it was charged to the new card on the old notice."""
+    stage = Stage()
+    person = stage.client("client_with_another_card", autopay=True)
+    for number in range(3):
+        stage.owes("client_with_another_card", 62_50, f"claim_{number}")
+    person.card_becomes("lost_card")
+    stage.forward(hours=24)
+    waiting = stage.owes("client_with_another_card", 80_00, "claim_later")
+    stage.forward(hours=25)
+    assert not stage.books("client_with_another_card").account.autopay
+    assert stage.invoice("client_with_another_card", waiting.invoice_id).charge_at is None
+    person.card_becomes("ok")
+    stage.does(person.client, person.enrol)
+    stage.forward(hours=1)
+    assert stage.books("client_with_another_card").account.autopay
+    stage.forward(days=10)
+    assert len(stage.tried("client_with_another_card")) == 3
+    assert stage.taken("client_with_another_card") == []
+    stage.ends_well()
+
+
 def test_desk_5_two_desks_that_put_the_same_result_aside_are_both_told_so() -> None:
     """Seed 391. The slower desk read the hold before, and the claim after, the faster one had decided: to judge the
     claim again changed nothing, and the slower one crashed."""
