@@ -197,8 +197,9 @@ def test_work_that_stays_due_stops_the_clock_and_is_named(copy: Copy, cloud: Clo
     assert answer.status_code == 504
     assert "inv_orphan" in answer.json()["stuck"][0]
     assert answer.json()["now"] == (now + timedelta(minutes=5)).isoformat()
-    (letter,) = get(copy, "/_local/dead-letters")
-    assert (letter["queue"], json.loads(letter["body"])["sk"]) == ("charge_autopay", orphan.key.sk)
+    letters = get(copy, "/_local/dead-letters")  # one, and one more for each sweep that died after it had sent
+    about = {(letter["queue"], json.loads(letter["body"])["sk"]) for letter in letters}
+    assert about == {("charge_autopay", orphan.key.sk)}
     key = {"pk": {"S": orphan.key.pk}, "sk": {"S": orphan.key.sk}}
     cloud.dynamodb.delete_item(TableName=cloud.table, Key=key)
     cloud.sqs.purge_queue(QueueUrl=cloud.dead_letters_url("charge_autopay"))

@@ -361,6 +361,24 @@ def test_desk_5_two_desks_that_put_the_same_result_aside_are_both_told_so() -> N
     stage.ends_well()
 
 
+def test_desk_5_of_two_held_answers_the_one_that_staff_release_last_stands() -> None:
+    """Seed 893. The answer that had come second stood, although staff released the first one after it."""
+    stage = Stage()
+    stage.client("client_of_two_answers")
+    stage.submits("client_of_two_answers", "claim_1")
+    stage.decides("claim_1", 62_50, paid=1)
+    stage.forward(seconds=10)
+    stage.decides("claim_1", 30_00, paid=1, payer_claim_id="P-again")
+    stage.forward(seconds=10)
+    held = [row for row in stage.world.store.partition(holds_pk(PRACTICE), "HOLD#") if isinstance(row, Hold)]
+    for hold in sorted(held, key=lambda hold: hold.patient_responsibility):
+        word = holds.Word(hold.hold_id, Choice.RELEASED, "the payer confirmed it", "desk")
+        stage.does("staff", lambda p, word=word: holds.decide(p["store"], PRACTICE, word, stage.world.now).now)
+        stage.forward(seconds=10)
+    assert sum(i.open_amount for i in stage.books("client_of_two_answers").invoices) == 62_50
+    stage.ends_well()
+
+
 def test_auto_6_a_few_cents_from_before_autopay_that_outgrow_the_minimum_are_not_charged() -> None:
     """Seed 9, AUTO-6. A bill too small for any card was open when the client enrolled without ticking it; the payer
     decided anew, it grew, and its charge was announced like that of a new one."""
