@@ -338,13 +338,13 @@ ENDS = frozenset({"invoiced", "adjusted", "nothing_owed", "pending", "held", "re
 def only_patient_responsibility_is_billed(
     invoices: Iterable[Invoice], state: ClaimState | None, results: Iterable[ReceivedResult]
 ) -> Iterator[Broken]:
-    """11: what a claim's invoices ask for together is exactly the PR adjustments of one of its results, or what a
-    person who released one decided; nothing, where everything was taken back. `invoices`: those of this claim."""
-    known = [invoice for invoice in invoices if invoice.source is Source.CLAIM and not invoice.void]
-    total = sum(invoice.amount + invoice.corrected for invoice in known)
+    """11: what a claim's invoices ask for together, void ones in or out, is exactly the PR adjustments of a result,
+    or what a person decided; nothing, where all was taken back. `invoices`: those of this claim."""
+    known = [invoice for invoice in invoices if invoice.source is Source.CLAIM]
+    total, void = (sum(i.amount + i.corrected for i in known if i.void is which) for which in (False, True))
     allowed = {r.result.patient_responsibility for r in results} | {0}
     allowed |= {d.amount for d in state.decisions if d.amount is not None} if state else set()
-    if total not in allowed:
+    if allowed.isdisjoint({total, total + void}):
         yield Broken(11, known[0].key.sk, f"{total} is no result's patient responsibility")
 
 

@@ -26,9 +26,15 @@ def judge_accounted(
         if receipt is None:
             yield f"{receipt_id} was taken, and there is no such receipt"
             continue
-        said = Counter(row["outcome"] for row in receipt["results"])
+        results, page = list(receipt["results"]), 0
+        while receipt.get("next"):
+            page += 1
+            receipt = read_receipt(store, practice, receipt_id, now, page)
+            assert receipt is not None, f"{receipt_id} is gone"
+            results += receipt["results"]
+        said = Counter(row["outcome"] for row in results)
         told = {outcome: receipt[outcome] for outcome in OUTCOMES}  # type: ignore[literal-required]  # its own fields
-        if receipt["state"] != "done" or receipt["claims"] != claims or len(receipt["results"]) != claims:
+        if receipt["state"] != "done" or receipt["claims"] != claims or len(results) != claims:
             yield f"{receipt_id} is {receipt['state']} with {receipt['claims']} claims, in it were {claims}"
         # A long file's claim that was decided is not counted anew: what a later word makes of it, its row says.
         if sum(told.values()) != claims:

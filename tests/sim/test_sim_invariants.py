@@ -168,6 +168,8 @@ def test_a_claim_result_without_or_with_two_verdicts_or_a_lost_hold_is_found(sta
     assert list(invariants.only_patient_responsibility_is_billed([wrong], state, results))
     second = replace(invoice, invoice_id="inv_2")
     assert list(invariants.only_patient_responsibility_is_billed([invoice, second], state, results))
+    base, supplement = replace(invoice, amount=invoice.amount - 1, void=True), replace(second, amount=1)
+    assert not list(invariants.only_patient_responsibility_is_billed([base, supplement], state, results))
 
 
 def test_a_payment_that_only_one_side_knows_is_found(stage: Stage, rows: AccountRows) -> None:
