@@ -183,13 +183,14 @@ def why_not(books: Books, invoice: Invoice, practice: Practice, now: datetime) -
     return None
 
 
-def taken_back(books: Books, invoice: Invoice, attempt: Attempt) -> bool:
-    """Whether what a charge under way relied on is gone: autopay is off, or was turned off since and is on again
-    (LAW-7, AUTO-1); the notice came back (AUTO-3); less is owed by now of what it pays (INV-3); or somebody looks into
-    the invoice, or into what it takes along (INV-7, PAY-13). What was begun is then not sent any more, and nothing is
-    tried again."""
+def taken_back(books: Books, invoice: Invoice, attempt: Attempt, practice: Practice) -> bool:
+    """Whether what a charge under way relied on is gone: autopay is off, or was off since and is on again (LAW-7,
+    AUTO-1); the practice takes no payments online any more (PAY-10); the notice came back (AUTO-3); less is owed by now
+    of what it pays (INV-3); or somebody looks into the invoice, or into what it takes along (INV-7, PAY-13). What was
+    begun is then not sent any more, and nothing is tried again."""
     off_at = books.account.turned_off_at
     said_no = not books.account.autopay or (off_at is not None and attempt.started_at <= off_at)
+    said_no = said_no or _before_autopay(books, attempt.started_at) or not practice.online_payments
     plan = books.plan(invoice.plan_id)
     noticed_at = (plan.notice_at if plan else None) or invoice.notice_at
     for part in attempt.parts:

@@ -199,7 +199,7 @@ def _failed(draft: Draft, attempt: Attempt, evidence: Evidence, practice: Practi
         released = replace(invoice, open_attempt=0)
         if autopay and part is not attempt.parts[0]:
             pass  # a small amount has no tries of its own: it goes along with the next one (INV-11)
-        elif autopay and released.payable and taken_back(draft.books, released, attempt):
+        elif autopay and released.payable and taken_back(draft.books, released, attempt, practice):
             # While the charge was under way: no other try is announced, and none counts as the last.
             released = back_to_reminders(released, practice, draft.now)
             data["invoice_id"] = invoice.invoice_id

@@ -37,7 +37,7 @@ def run(message: Message, *, store: Store, cards: CardGateway, now: datetime) ->
     invoice = _of(books, row)
     begun = books.attempt(invoice.open_attempt)
     if begun is not None and begun.channel is AttemptKind.AUTOPAY:
-        if not taken_back(books, invoice, begun):
+        if not taken_back(books, invoice, begun, practice):
             _send(store, cards, practice, books, begun, now)
         # Else somebody said no before it was surely sent (LAW-7): whether it was sent after all, the look-up finds.
         return

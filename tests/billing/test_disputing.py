@@ -192,7 +192,7 @@ def test_pay_13_no_message_that_comes_late_announces_a_charge_of_what_was_lost(o
     bill = replace(at.invoices[0], notice_at=NOW)
     assert announcement(at, bill, PRACTICE) is Announcement.NONE
     assert why_not(at, replace(bill, charge_at=NOW), PRACTICE, NOW) is NoCharge.DISPUTED
-    assert taken_back(at, bill, at.attempts[0])
+    assert taken_back(at, bill, at.attempts[0], PRACTICE)
 
 
 def test_pay_13_the_oldest_invoice_is_owed_again_first() -> None:

@@ -156,10 +156,10 @@ def test_inv_11_a_charge_that_was_begun_is_not_sent_when_what_it_takes_along_cha
     bill, small = at.invoice("inv_session"), at.invoice("inv_small")
     assert bill is not None
     assert small is not None
-    assert not taken_back(at, bill, attempt)
+    assert not taken_back(at, bill, attempt, PRACTICE)
     others = tuple(one for one in at.invoices if one.invoice_id != "inv_small")
     changed = replace(at, invoices=(*others, replace(small, **change)))
-    assert taken_back(changed, bill, attempt)
+    assert taken_back(changed, bill, attempt, PRACTICE)
 
 
 # ------------------------------------------------------------------------------------------------ let go

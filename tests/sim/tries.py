@@ -53,14 +53,13 @@ def _no_try_after_a_hard_decline(rows: AccountRows, intents: Sequence[dict[str, 
         attempt = rows.books.attempt(int(intent["metadata"]["attempt"]))
         if attempt is None or "consent" not in intent["metadata"]:
             continue
-        for part in attempt.parts:
-            code = refused.get((part.invoice_id, attempt.card_id))
-            if code:
-                yield f"{intent['id']} charges {part.invoice_id}, tried again after {code}"
-            error = intent.get("last_payment_error") or {}
-            said = error.get("decline_code") or error.get("code") or ""
-            if said in HARD:
-                refused[part.invoice_id, attempt.card_id] = said
+        bill = attempt.parts[0].invoice_id  # a few cents that go along have no tries of their own (INV-11)
+        if code := refused.get((bill, attempt.card_id)):
+            yield f"{intent['id']} charges {bill}, tried again after {code}"
+        error = intent.get("last_payment_error") or {}
+        said = error.get("decline_code") or error.get("code") or ""
+        if said in HARD:
+            refused[bill, attempt.card_id] = said
 
 
 def _retries_keep_their_days(rows: AccountRows, charges: Sequence[Attempt], practice: Practice) -> Iterator[str]:

@@ -21,7 +21,7 @@ from functions.send_email import flow as send_email
 from functions.serve_client import flow as pay_page
 from functions.serve_client.hosted import start_payment
 from functions.serve_practice import holds
-from functions.serve_practice.flow import change_policies
+from functions.serve_practice.flow import change_policies, put_practice
 from tests.billing.claim_examples import reversal_of
 from tests.sim.claims import SECOND, SECOND_PAYER
 from tests.sim.scenarios.stage import Stage, result
@@ -63,6 +63,23 @@ def test_a_charge_that_was_begun_but_never_sent_is_not_sent_after_autopay_was_tu
     assert [mail.letter.retry_at for mail in failed] == [None], "nobody is promised a try that will not happen"
     assert stage.invoice("client_who_turns_autopay_off", invoice.invoice_id).status is Status.OPEN
     assert stage.mails("client_who_turns_autopay_off", NoticeKind.REMINDER)
+    stage.ends_well()
+
+
+def test_pay_10_a_charge_that_was_begun_is_not_sent_after_online_payments_were_switched_off() -> None:
+    """Seed 3345. The step died between its attempt and Stripe; the practice switched off; the redelivery sent it."""
+    stage = Stage()
+    stage.client("client_of_a_practice_that_stops", autopay=True)
+    invoice = stage.owes("client_of_a_practice_that_stops", 62_50)
+    stage.forward(hours=47, minutes=59)
+    stage.next_time("before cards.charge", stage.crash)
+    stage.forward(minutes=4)
+    assert stage.invoice("client_of_a_practice_that_stops", invoice.invoice_id).status is Status.PROCESSING
+    stops = replace(stage.world.judge.practice(PRACTICE), online_payments=False)
+    stage.does("practice", lambda ports: put_practice(ports["store"], stops, stage.world.now) and None)
+    stage.forward(days=30)
+    assert stage.tried("client_of_a_practice_that_stops") == []
+    assert stage.invoice("client_of_a_practice_that_stops", invoice.invoice_id).status is Status.OPEN
     stage.ends_well()
 
 
