@@ -76,9 +76,10 @@ def end_review(draft: Draft, invoice: Invoice, cause: str, practice: Practice) -
 
 def announces_again(account: Account, paused: Invoice) -> bool:
     """Whether autopay asks for it again: its charge was announced, or would have been but for the pause. One that the
-    client stopped, or that had failed for good, stays stopped (LAW-7)."""
+    client stopped, or that had failed for good, stays stopped (LAW-7); nor does autopay that is turned on after this
+    ask for it unless they tick it (AUTO-1)."""
     joined = account.enrolled_at is None or paused.issued_at >= account.enrolled_at
-    return paused.charge_paused or (joined and not paused.notice_id)
+    return account.autopay and (paused.charge_paused or (joined and not paused.notice_id))
 
 
 def _later(window_ends: datetime, pause: timedelta, practice: Practice) -> datetime:

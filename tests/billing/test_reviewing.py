@@ -87,8 +87,17 @@ def test_inv_7_what_was_paid_meanwhile_asks_for_nothing() -> None:
         (question(invoice(6250), "r", NOW), ENROLLED, True),
         (question(announced(6250, charge_at=None), "r", NOW), ENROLLED, False),
         (question(invoice(6250), "r", NOW), replace(ENROLLED, enrolled_at=LATER), False),
+        (question(invoice(6250), "r", NOW), BY_HAND, False),
+        (question(announced(6250), "r", NOW), replace(ENROLLED, autopay=False), False),
     ],
-    ids=["announced", "questioned before its notice", "stopped or given up before", "open before autopay, not ticked"],
+    ids=[
+        "announced",
+        "questioned before its notice",
+        "stopped or given up before",
+        "open before autopay, not ticked",
+        "no autopay, whatever comes after",
+        "autopay off since",
+    ],
 )
 def test_inv_7_a_charge_is_announced_anew_only_where_one_was_to_come(
     paused: Invoice, account: Account, again: bool
