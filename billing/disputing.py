@@ -91,10 +91,11 @@ def _freeze_or_free(draft: Draft, payment: Attempt, practice: Practice) -> None:
         invoice = _invoice(draft.books, part.invoice_id)
         frozen = any(draft.books.is_disputed(a) for a in draft.books.attempts if _pays(a, invoice))
         if frozen and not invoice.disputed:
-            draft.change(replace(invoice, disputed=True, charge_at=None))
-            if invoice.charge_at is not None:
-                data: dict[str, str | int] = {"reason": "disputed", "amount": invoice.open_amount}
-                draft.fact(FactKind.CHARGE_CANCELLED, invoice, {"invoice_id": invoice.invoice_id} | data)
+            stopped = replace(invoice, disputed=True, charge_at=None)
+            if invoice.charge_at is None:
+                draft.change(stopped)
+            else:
+                draft.call_off(stopped, "disputed")
         elif invoice.disputed and not frozen:
             draft.change(_due_again(replace(invoice, disputed=False), practice, draft))
 

@@ -87,6 +87,12 @@ class Draft:
             )
         )
 
+    def call_off(self, invoice: Invoice, reason: str) -> None:
+        """The announced charge of the invoice, changed to this, does not happen; the fact says why (AUTO-9)."""
+        self.change(invoice)
+        data: dict[str, str | int] = {"reason": reason, "amount": invoice.open_amount}
+        self.fact(FactKind.CHARGE_CANCELLED, invoice, {"invoice_id": invoice.invoice_id} | data)
+
     @property
     def room(self) -> int:
         """How many more writes fit this commit."""

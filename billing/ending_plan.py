@@ -29,9 +29,7 @@ def end_plan(draft: Draft, plan: Plan, practice: Practice) -> Invoice:
         refuse_in_progress(invoice, RULE)
     announced = [invoice for invoice in instalments if invoice.charge_at is not None]
     for invoice in announced:
-        draft.change(replace(invoice, charge_at=None))
-        called_off: dict[str, str | int] = {"reason": "plan_ended", "amount": invoice.open_amount}
-        draft.fact(FactKind.CHARGE_CANCELLED, invoice, {"invoice_id": invoice.invoice_id} | called_off)
+        draft.call_off(replace(invoice, charge_at=None), "plan_ended")
     parts = tuple(replace(i, status=InstalmentStatus.SKIPPED) if i.status in TO_COME else i for i in plan.instalments)
     ended = replace(plan, status=PlanStatus.ENDED, instalments=parts)
     left, moved = into_one_invoice(draft, plan, ended, practice)

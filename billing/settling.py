@@ -232,7 +232,7 @@ def _charge_given_up(draft: Draft, invoice: Invoice, evidence: Evidence, practic
         reason = "authorisation_revoked" if revoked else "charges_failed"
         draft.fact(FactKind.AUTOPAY_ENDED, changed, {"reason": reason})
         for waiting in [i for i in draft.books.invoices if i.charge_at and not i.open_attempt][: draft.room // 2]:
-            _call_off(draft, waiting, practice, reason)
+            draft.call_off(back_to_reminders(waiting, practice, draft.now), reason)
     instalment_failed(draft, invoice.invoice_id, practice)
 
 
@@ -378,18 +378,11 @@ def _enrol(draft: Draft, attempt: Attempt, enrolment: Enrolment, card: Card, pra
 def _forget_what_was_announced_before(draft: Draft, practice: Practice) -> None:
     """What was announced under an agreement that has ended since, and waits for its day or for the end of a review, is
     not what the client agrees to now (AUTO-1, LAW-7): asked for by reminders, unless they tick it. A plan's instalments
-    are agreed to with the plan."""
+    are agreed to with the plan. A charge that does not fit this commit finds its notice too old when it comes due."""
     announced = [i for i in draft.books.invoices if (i.charge_paused or i.charge_at) and not i.plan_id]
     for invoice in announced[: draft.room // 2]:
         going_on = replace(invoice, charge_paused=False)
         if invoice.charge_at is None or invoice.open_attempt:
             draft.change(going_on)
         else:
-            _call_off(draft, going_on, practice, NoCharge.NO_NOTICE)
-
-
-def _call_off(draft: Draft, invoice: Invoice, practice: Practice, reason: str) -> None:
-    """An announced charge does not happen; the bill is asked for by reminders. One that does not fit this commit finds
-    autopay off, or its notice too old, when it comes due."""
-    draft.change(back_to_reminders(invoice, practice, draft.now))
-    draft.fact(FactKind.CHARGE_CANCELLED, invoice, {"reason": reason, "amount": invoice.open_amount})
+            draft.call_off(back_to_reminders(going_on, practice, draft.now), NoCharge.NO_NOTICE)
